@@ -1,0 +1,82 @@
+//! One error type for the whole core; bindings map each variant to a named exception.
+
+use thiserror::Error;
+
+/// Everything that can go wrong in the core.
+#[derive(Debug, Clone, Error)]
+pub enum Error {
+    /// A namespace or key is not well formed.
+    #[error("{0}")]
+    Namespace(String),
+    /// An argument is out of its range.
+    #[error("{0}")]
+    Value(String),
+    /// A vector space is missing or does not fit.
+    #[error("{0}")]
+    Vector(String),
+    /// An embedding has another length than its space.
+    #[error("{0}")]
+    Dimension(String),
+    /// An embedding holds NaN or infinity, or is all zero.
+    #[error("{0}")]
+    Embedding(String),
+    /// The durable tier failed.
+    #[error("{0}")]
+    Storage(String),
+    /// Another process owns the directory.
+    #[error("{message}")]
+    Locked {
+        /// What happened and the way out.
+        message: String,
+        /// The owner, where its lock file says so.
+        pid: Option<u32>,
+    },
+    /// Too little free space for a write.
+    #[error("{0}")]
+    Full(String),
+    /// Stored bytes do not match their checksum or count.
+    #[error("{0}")]
+    Corruption(String),
+    /// The time asked for lies before what retention has kept.
+    #[error("{message}")]
+    Horizon {
+        /// What happened and the way out.
+        message: String,
+        /// First time that can still be asked for (microseconds).
+        horizon: i64,
+    },
+    /// A precondition does not hold.
+    #[error("{0}")]
+    Conflict(String),
+    /// No record has this id.
+    #[error("{0}")]
+    NotFound(String),
+    /// The record's content was forgotten.
+    #[error("{0}")]
+    Forgotten(String),
+    /// The record has an outcome already.
+    #[error("{0}")]
+    Settled(String),
+    /// Bytes cannot be decoded.
+    #[error("{0}")]
+    Serialization(String),
+    /// The store was closed.
+    #[error("the store is closed; open it again to go on")]
+    Closed,
+    /// A store was used in a forked child.
+    #[error(
+        "this store was opened before a fork and cannot be used in the child; open a new one there"
+    )]
+    Fork,
+    /// A defect in the core.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// Result of the core.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Shorthand for an argument error.
+pub(crate) fn value_error<T>(message: impl Into<String>) -> Result<T> {
+    Err(Error::Value(message.into()))
+}

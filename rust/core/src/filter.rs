@@ -1,0 +1,302 @@
+//! Filters: a tree of tests, compiled against the catalogue's strings.
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::{Catalog, Symbol, Value, Version, NEVER, NONE};
+use crate::error::{value_error, Result};
+use crate::namespace::Namespace;
+
+/// A filter as it is given and logged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Filter {
+    /// Every part holds; true without parts.
+    And(Vec<Filter>),
+    /// Some part holds; false without parts.
+    Or(Vec<Filter>),
+    /// The part does not hold.
+    Not(Box<Filter>),
+    /// A test of one field.
+    Test {
+        /// `kind`, `agent_id`, ..., `attributes.NAME`.
+        field: String,
+        /// How to compare.
+        op: Op,
+        /// With what.
+        value: Operand,
+    },
+}
+
+/// Comparison of a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Op {
+    Eq,
+    Ne,
+    In,
+    NotIn,
+    Contains,
+    Gt,
+    Ge,
+    Lt,
+    Le,
+    Between,
+}
+
+/// Right-hand side of a test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Operand {
+    Integer(i64),
+    Number(f64),
+    Text(String),
+    List(Vec<Operand>),
+}
+
+/// A filter with strings replaced by their numbers.
+pub(crate) enum Compiled {
+    And(Vec<Compiled>),
+    Or(Vec<Compiled>),
+    Not(Box<Compiled>),
+    Test(Field, Test),
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Field {
+    Kind,
+    AgentId,
+    Symbol,
+    Regime,
+    Namespace,
+    Writer,
+    Tags,
+    EventTime,
+    KnownAt,
+    RecordedAt,
+    ExpiresAt,
+    Importance,
+    Confidence,
+    Reward,
+    Attribute(Symbol),
+}
+
+pub(crate) enum Test {
+    /// One of these words or numbers.
+    Among(Vec<Symbol>, Vec<f64>),
+    /// Text that holds this part, or a list that holds this word or number.
+    Holds(String, Vec<Symbol>),
+    /// Between two bounds, each inclusive or not.
+    Range { low: f64, high: f64, open_low: bool, open_high: bool },
+    /// The same for times, which are exact integers.
+    Times { low: i64, high: i64 },
+    Never,
+}
+
+impl Filter {
+    pub(crate) fn compile(&self, catalog: &Catalog) -> Result<Compiled> {
+        let all = |parts: &[Self]| parts.iter().map(|part| part.compile(catalog)).collect::<Result<Vec<_>>>();
+        Ok(match self {
+            Self::And(parts) => Compiled::And(all(parts)?),
+            Self::Or(parts) => Compiled::Or(all(parts)?),
+            Self::Not(part) => Compiled::Not(Box::new(part.compile(catalog)?)),
+            Self::Test { field, op: Op::Ne, value } => negate(catalog, field, Op::Eq, value)?,
+            Self::Test { field, op: Op::NotIn, value } => negate(catalog, field, Op::In, value)?,
+            Self::Test { field, op, value } => test(catalog, field, *op, value)?,
+        })
+    }
+}
+
+fn negate(catalog: &Catalog, field: &str, op: Op, value: &Operand) -> Result<Compiled> {
+    Ok(Compiled::Not(Box::new(test(catalog, field, op, value)?)))
+}
+
+fn test(catalog: &Catalog, name: &str, op: Op, value: &Operand) -> Result<Compiled> {
+    let field = Field::parse(catalog, name)?;
+    let test = match op {
+        Op::Eq | Op::Ne => among(catalog, field, std::slice::from_ref(value)),
+        Op::In | Op::NotIn => among(catalog, field, list(name, value)?),
+        Op::Contains => match value {
+            Operand::Text(part) => Test::Holds(part.clone(), catalog.names.number(part).into_iter().collect()),
+            _ => Test::Never,
+        },
+        Op::Gt | Op::Ge | Op::Lt | Op::Le => {
+            let bound = std::slice::from_ref(value);
+            match op {
+                Op::Gt => range(field, bound, &[], true),
+                Op::Ge => range(field, bound, &[], false),
+                Op::Lt => range(field, &[], bound, true),
+                _ => range(field, &[], bound, false),
+            }
+        }
+        Op::Between => match list(name, value)? {
+            [low, high] => range(field, std::slice::from_ref(low), std::slice::from_ref(high), false),
+            other => {
+                return value_error(format!("between on {name:?} has {} bounds; give two", other.len()));
+            }
+        },
+    };
+    Ok(Compiled::Test(field, test))
+}
+
+fn list<'a>(name: &str, value: &'a Operand) -> Result<&'a [Operand]> {
+    match value {
+        Operand::List(values) => Ok(values),
+        _ => value_error(format!("the filter on {name:?} needs a list of values")),
+    }
+}
+
+fn among(catalog: &Catalog, field: Field, values: &[Operand]) -> Test {
+    let mut symbols = Vec::new();
+    let mut numbers = Vec::new();
+    for value in values {
+        match value {
+            Operand::Text(text) if matches!(field, Field::Namespace) => symbols.extend(
+                catalog.namespaces.iter().filter(|(_, name)| Namespace::has_prefix(name, text)).map(|(id, _)| id),
+            ),
+            Operand::Text(text) => symbols.extend(catalog.names.number(text)),
+            Operand::Integer(number) => numbers.push(*number as f64),
+            Operand::Number(number) => numbers.push(*number),
+            Operand::List(_) => {}
+        }
+    }
+    Test::Among(symbols, numbers)
+}
+
+/// At most one bound a side; `open` leaves the given bound itself out.
+fn range(field: Field, low: &[Operand], high: &[Operand], open: bool) -> Test {
+    if field.is_time() {
+        let time = |bound: &[Operand], default| match bound {
+            [] => Some(default),
+            [Operand::Integer(time)] => Some(*time),
+            _ => None,
+        };
+        let (Some(mut from), Some(mut to)) = (time(low, i64::MIN), time(high, i64::MAX)) else { return Test::Never };
+        if open && !low.is_empty() {
+            from = from.saturating_add(1);
+        }
+        if open && !high.is_empty() {
+            to = to.saturating_sub(1);
+        }
+        return Test::Times { low: from, high: to };
+    }
+    let number = |bound: &[Operand], default| match bound {
+        [] => Some(default),
+        [Operand::Integer(number)] => Some(*number as f64),
+        [Operand::Number(number)] => Some(*number),
+        _ => None,
+    };
+    match (number(low, f64::NEG_INFINITY), number(high, f64::INFINITY)) {
+        (Some(from), Some(to)) => {
+            Test::Range { low: from, high: to, open_low: open && !low.is_empty(), open_high: open && !high.is_empty() }
+        }
+        _ => Test::Never,
+    }
+}
+
+impl Field {
+    fn parse(catalog: &Catalog, name: &str) -> Result<Self> {
+        Ok(match name {
+            "kind" => Self::Kind,
+            "agent_id" => Self::AgentId,
+            "symbol" => Self::Symbol,
+            "regime" => Self::Regime,
+            "namespace" => Self::Namespace,
+            "writer" => Self::Writer,
+            "tags" => Self::Tags,
+            "event_time" => Self::EventTime,
+            "known_at" => Self::KnownAt,
+            "recorded_at" => Self::RecordedAt,
+            "expires_at" => Self::ExpiresAt,
+            "importance" => Self::Importance,
+            "confidence" => Self::Confidence,
+            "reward" => Self::Reward,
+            _ => match name.strip_prefix("attributes.") {
+                Some(attribute) => Self::Attribute(catalog.names.number(attribute).unwrap_or(NONE)),
+                None => {
+                    return value_error(format!(
+                        "there is no field {name:?} to filter on; use kind, agent_id, symbol, regime, namespace, \
+                         writer, tags, event_time, known_at, recorded_at, expires_at, importance, confidence, \
+                         reward or attributes.NAME"
+                    ));
+                }
+            },
+        })
+    }
+
+    fn is_time(self) -> bool {
+        matches!(self, Self::EventTime | Self::KnownAt | Self::RecordedAt | Self::ExpiresAt)
+    }
+
+    /// The field of a version, borrowed in the shape that tests compare.
+    fn read(self, version: &Version) -> Read<'_> {
+        let word = |symbol: Symbol| if symbol == NONE { Read::Missing } else { Read::Word(symbol) };
+        let number = |number: f64| if number.is_nan() { Read::Missing } else { Read::Number(number) };
+        match self {
+            Self::Kind => word(version.kind),
+            Self::AgentId => word(version.agent_id),
+            Self::Symbol => word(version.symbol),
+            Self::Regime => word(version.regime),
+            Self::Namespace => word(version.namespace),
+            Self::Writer => word(version.writer),
+            Self::Tags => Read::Words(&version.tags),
+            Self::EventTime => Read::Time(version.event_time),
+            Self::KnownAt => Read::Time(version.known_at),
+            Self::RecordedAt => Read::Time(version.recorded_at),
+            Self::ExpiresAt if version.expires_at == NEVER => Read::Missing,
+            Self::ExpiresAt => Read::Time(version.expires_at),
+            Self::Importance => number(version.importance),
+            Self::Confidence => number(version.confidence),
+            Self::Reward => number(version.reward),
+            Self::Attribute(name) => match version.attributes.iter().find(|(found, _)| *found == name) {
+                Some((_, Value::Text(text))) => Read::Word(*text),
+                Some((_, Value::Number(value))) => Read::Number(*value),
+                Some((_, Value::List(words))) => Read::Words(words),
+                None => Read::Missing,
+            },
+        }
+    }
+}
+
+enum Read<'a> {
+    Missing,
+    Word(Symbol),
+    Words(&'a [Symbol]),
+    Number(f64),
+    Time(i64),
+}
+
+impl Compiled {
+    pub(crate) fn holds(&self, version: &Version, catalog: &Catalog) -> bool {
+        match self {
+            Self::And(parts) => parts.iter().all(|part| part.holds(version, catalog)),
+            Self::Or(parts) => parts.iter().any(|part| part.holds(version, catalog)),
+            Self::Not(part) => !part.holds(version, catalog),
+            Self::Test(field, test) => test.holds(*field, &field.read(version), catalog),
+        }
+    }
+}
+
+impl Test {
+    fn holds(&self, field: Field, read: &Read<'_>, catalog: &Catalog) -> bool {
+        match (self, read) {
+            (Self::Among(words, _), Read::Word(word)) => words.contains(word),
+            (Self::Among(wanted, _) | Self::Holds(_, wanted), Read::Words(words)) => {
+                words.iter().any(|word| wanted.contains(word))
+            }
+            (Self::Among(_, numbers), Read::Number(number)) => numbers.contains(number),
+            (Self::Among(_, numbers), Read::Time(time)) => numbers.contains(&(*time as f64)),
+            (Self::Holds(part, _), Read::Word(word)) => {
+                let names = if matches!(field, Field::Namespace) { &catalog.namespaces } else { &catalog.names };
+                names.name(*word).contains(part.as_str())
+            }
+            (Self::Range { low, high, open_low, open_high }, Read::Number(number)) => {
+                (if *open_low { number > low } else { number >= low })
+                    && (if *open_high { number < high } else { number <= high })
+            }
+            (Self::Times { low, high }, Read::Time(time)) => (low..=high).contains(&time),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! nt-memory: a memory for trading agents that can be asked as of any time.
+//!
+//! A [`Store`] keeps values and records in three tiers: a hot cache, exact
+//! vector search over compact codes, and a durable engine that is the only
+//! truth.  Every record has versions with their own known-at, and a search as
+//! of a time sees exactly what could be known then.
+//!
+//! ```
+//! use nt_memory::{Operation, Store, StoreConfig};
+//!
+//! let store = Store::open(StoreConfig::default())?;
+//! store.commit(vec![Operation::Put {
+//!     namespace: "risk".into(),
+//!     key: "var".into(),
+//!     value: b"0.02".to_vec(),
+//!     ttl: None,
+//! }])?;
+//! assert_eq!(store.get("risk", "var")?.unwrap().bytes(), b"0.02");
+//! # Ok::<(), nt_memory::Error>(())
+//! ```
+
+mod catalog;
+mod clock;
+mod error;
+mod filter;
+mod fork;
+mod frame;
+mod ids;
+mod keys;
+mod namespace;
+mod record;
+mod stats;
+pub mod store;
+pub mod tier;
+
+pub use clock::Clock;
+pub use error::{Error, Result};
+pub use filter::{Filter, Op, Operand};
+pub use namespace::{Namespace, MAX_KEY};
+pub use record::{Attribute, Outcome, Record};
+pub use stats::Stats;
+pub use store::{
+    Answer, Commit, Match, NamespaceOptions, Operation, Pending, Query, RecordedBy, SearchResult, Store, StoreConfig,
+    Value, Weights,
+};
+pub use tier::cold::{ColdEngine, ColdStore};
+pub use tier::hot::{CacheConfig, CacheEntry, HotCache};
+pub use tier::vector::kernel::distance_kernel;
+pub use tier::vector::{Quantization, VectorSpace};

@@ -1,0 +1,346 @@
+//! The one thread that writes: takes what waits, plans it in order, commits
+//! it once, applies it to memory, answers all.
+
+use std::collections::VecDeque;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::ops::{Commit, Operation};
+use super::plan::{Planner, Staged};
+use super::state::{Head, HEAD};
+use super::{sweep, Inner};
+use crate::error::{Error, Result};
+use crate::tier::cold::Change;
+use crate::{frame, keys, record};
+
+/// Bytes that may wait before callers do.
+const MAX_QUEUED: usize = 64 << 20;
+/// Bytes of one group; larger batches are a group of their own.
+const MAX_GROUP: usize = 8 << 20;
+/// How long logged recalls wait for a batch to ride with.
+const LOG_LINGER: Duration = Duration::from_millis(50);
+/// How long a committer that served several callers waits for them to come back.
+const GROUP_LINGER: Duration = Duration::from_micros(200);
+/// How long a caller waits for room in the queue.
+const MAX_BACKPRESSURE: Duration = Duration::from_secs(30);
+/// Room that a commit must leave on the disk.
+const MIN_FREE: u64 = 16 << 20;
+
+enum Message {
+    Batch(Vec<Operation>, Arc<Slot>),
+    Log(String, Vec<u8>),
+    Flush(Arc<Slot>),
+}
+
+#[derive(Default)]
+struct Slot {
+    answer: Mutex<Option<Result<Commit>>>,
+    answered: Condvar,
+}
+
+impl Slot {
+    fn answer(&self, answer: Result<Commit>) {
+        *self.answer.lock() = Some(answer);
+        self.answered.notify_all();
+    }
+}
+
+/// A batch that the committer has; drop it to stop waiting (the batch goes on).
+pub struct Pending(Arc<Slot>);
+
+impl Pending {
+    /// Wait for the answer.
+    ///
+    /// # Errors
+    /// See [`super::Store::commit`].
+    pub fn wait(&self) -> Result<Commit> {
+        loop {
+            if let Some(answer) = self.wait_for(Duration::from_secs(1)) {
+                return answer;
+            }
+        }
+    }
+
+    /// Wait at most so long; `None` where there is no answer yet.
+    #[must_use]
+    pub fn wait_for(&self, timeout: Duration) -> Option<Result<Commit>> {
+        let mut answer = self.0.answer.lock();
+        if answer.is_none() {
+            self.0.answered.wait_for(&mut answer, timeout);
+        }
+        answer.take()
+    }
+}
+
+#[derive(Default)]
+struct Waiting {
+    messages: VecDeque<(Message, usize)>,
+    /// Messages that somebody waits for.
+    urgent: usize,
+    bytes: usize,
+    stopping: bool,
+}
+
+/// What waits for the committer.
+#[derive(Default)]
+pub(crate) struct Queue {
+    waiting: Mutex<Waiting>,
+    ready: Condvar,
+    room: Condvar,
+}
+
+impl Queue {
+    pub(crate) fn submit(&self, operations: Vec<Operation>) -> Result<Pending> {
+        let bytes = operations.iter().map(size_of_operation).sum();
+        let slot = Arc::new(Slot::default());
+        self.push(Message::Batch(operations, Arc::clone(&slot)), bytes)?;
+        Ok(Pending(slot))
+    }
+
+    pub(crate) fn flush(&self) -> Result<Pending> {
+        let slot = Arc::new(Slot::default());
+        self.push(Message::Flush(Arc::clone(&slot)), 0)?;
+        Ok(Pending(slot))
+    }
+
+    pub(crate) fn log(&self, id: &str, entry: Vec<u8>) -> Result<()> {
+        let bytes = entry.len();
+        self.push(Message::Log(id.to_owned(), entry), bytes)
+    }
+
+    fn push(&self, message: Message, bytes: usize) -> Result<()> {
+        let mut waiting = self.waiting.lock();
+        while waiting.bytes > MAX_QUEUED && !waiting.stopping {
+            if self.room.wait_for(&mut waiting, MAX_BACKPRESSURE).timed_out() {
+                return Err(Error::Storage(
+                    "the disk does not keep up: 64 MiB have been waiting for 30 s; write less at once".into(),
+                ));
+            }
+        }
+        if waiting.stopping {
+            return Err(Error::Closed);
+        }
+        waiting.urgent += usize::from(!matches!(message, Message::Log(..)));
+        waiting.bytes += bytes;
+        waiting.messages.push_back((message, bytes));
+        self.ready.notify_one();
+        Ok(())
+    }
+
+    pub(crate) fn stop(&self) {
+        self.waiting.lock().stopping = true;
+        self.ready.notify_one();
+        self.room.notify_all();
+    }
+
+    /// The next group; `None` when the store closes and nothing waits.
+    fn take(&self, last_group: usize) -> Option<Vec<Message>> {
+        let mut waiting = self.waiting.lock();
+        while waiting.messages.is_empty() {
+            if waiting.stopping {
+                return None;
+            }
+            self.ready.wait(&mut waiting);
+        }
+        if waiting.urgent == 0 && !waiting.stopping {
+            self.ready.wait_while_for(&mut waiting, |w| w.urgent == 0 && !w.stopping, LOG_LINGER);
+        }
+        if last_group > 1 && waiting.urgent < last_group {
+            self.ready.wait_while_for(&mut waiting, |w| w.urgent < last_group && !w.stopping, GROUP_LINGER);
+        }
+        let mut group = Vec::new();
+        let mut total = 0;
+        while let Some((message, bytes)) = waiting.messages.pop_front() {
+            waiting.bytes -= bytes;
+            waiting.urgent -= usize::from(!matches!(message, Message::Log(..)));
+            group.push(message);
+            total += bytes;
+            if total >= MAX_GROUP {
+                break;
+            }
+        }
+        self.room.notify_all();
+        Some(group)
+    }
+}
+
+fn size_of_operation(operation: &Operation) -> usize {
+    64 + match operation {
+        Operation::Put { value, .. } => value.len(),
+        Operation::Write(record) => {
+            let vectors: usize = record.embeddings.iter().map(|(_, vector)| vector.len() * 4).sum();
+            256 + vectors + record.payload.as_ref().map_or(0, Vec::len) + record.text.as_ref().map_or(0, String::len)
+        }
+        Operation::Settle { outcome, .. } => outcome.payload.as_ref().map_or(0, Vec::len),
+        Operation::Forget { ids } => ids.len() * 32,
+        _ => 0,
+    }
+}
+
+pub(crate) fn start(inner: Arc<Inner>) -> Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name("nt-memory-commit".into())
+        .spawn(move || run(&inner))
+        .map_err(|error| Error::Storage(format!("the committer cannot start: {error}")))
+}
+
+fn run(inner: &Inner) {
+    let mut failed: Option<Error> = None;
+    let mut last_group = 0;
+    let mut due = sweep::Due::default();
+    while let Some(group) = inner.queue.take(last_group) {
+        let mut waiting = Vec::new();
+        let outcome = failed.clone().map_or_else(
+            || {
+                catch_unwind(AssertUnwindSafe(|| commit_group(inner, &group, &mut due, &mut waiting))).unwrap_or_else(|_| {
+                    Err(Error::Internal("the committer panicked; reopen the store, and please report it".into()))
+                })
+            },
+            Err,
+        );
+        last_group = group.iter().filter(|message| !matches!(message, Message::Log(..))).count();
+        answer(&group, waiting, outcome.as_ref().err());
+        if let Err(error) = outcome {
+            // Whether a failed write reached the disk is not known, so nothing may be built on it.
+            failed.get_or_insert_with(|| match error {
+                Error::Full(text) => Error::Full(text),
+                error => Error::Storage(format!("the store is read-only after a failed write ({error}); reopen it")),
+            });
+        }
+        if matches!(failed, Some(Error::Full(_))) {
+            failed = None;
+        }
+    }
+}
+
+/// Everybody who still waits gets their commit, or the group's error.
+fn answer(group: &[Message], planned: Vec<Option<Result<Commit>>>, error: Option<&Error>) {
+    let mut planned = planned.into_iter();
+    for message in group {
+        match message {
+            Message::Batch(_, slot) => {
+                let answer = match (planned.next().flatten(), error) {
+                    (Some(Err(refused)), _) => Err(refused),
+                    (_, Some(error)) => Err(error.clone()),
+                    (Some(commit), None) => commit,
+                    (None, None) => Err(Error::Internal("a batch was lost".into())),
+                };
+                slot.answer(answer);
+            }
+            Message::Flush(slot) => {
+                slot.answer(error.map_or_else(
+                    || Ok(Commit { number: 0, recorded_at: 0, results: Vec::new() }),
+                    |error| Err(error.clone()),
+                ));
+            }
+            Message::Log(..) => {}
+        }
+    }
+}
+
+fn commit_group(
+    inner: &Inner,
+    group: &[Message],
+    due: &mut sweep::Due,
+    planned: &mut Vec<Option<Result<Commit>>>,
+) -> Result<()> {
+    let started = inner.clock.monotonic_us();
+    let mut staged = Staged::default();
+    let mut head = inner.shared.read().head;
+    let mut must_sync = inner.durable;
+    for message in group {
+        match message {
+            Message::Batch(operations, _) => {
+                let now = inner.clock.now_us().max(head.recorded_at);
+                let plan = Planner::new(inner, &staged, head.commit + 1, now).plan(operations);
+                planned.push(Some(plan.map(|(batch, results)| {
+                    staged.merge(batch);
+                    head.commit += 1;
+                    head.recorded_at = now;
+                    Commit { number: head.commit, recorded_at: now, results }
+                })));
+            }
+            Message::Log(id, entry) => {
+                staged.counts.recalls += 1;
+                staged.rows.insert(keys::named(keys::RECALL, id), Some(entry.clone()));
+            }
+            Message::Flush(_) => must_sync = true,
+        }
+    }
+    sweep::sweep(inner, due, &mut staged, head.recorded_at)?;
+    if !staged.rows.is_empty() || must_sync {
+        write(inner, &mut head, &staged, must_sync)?;
+    }
+    apply(inner, head, staged)?;
+    inner.metrics.commits.record(inner.clock.monotonic_us().saturating_sub(started).saturating_mul(1000));
+    Ok(())
+}
+
+fn write(inner: &Inner, head: &mut Head, staged: &Staged, durable: bool) -> Result<()> {
+    head.counts += staged.counts;
+    let head_row = (keys::named(keys::STATE, HEAD), Some(record::encode(head)?));
+    let rows = staged.rows.iter().map(|(key, value)| (key.clone(), value.as_deref()));
+    let head_rows = std::iter::once((head_row.0.clone(), head_row.1.as_deref()));
+    let changes: Vec<Change> = rows
+        .chain(head_rows)
+        .map(|(key, value)| {
+            let sealed = value.map(|value| frame::seal(&key, value, inner.compression));
+            (key, sealed)
+        })
+        .collect();
+    ensure_space(inner, &changes)?;
+    inner.cold(|cold| cold.write(&changes, durable))
+}
+
+fn ensure_space(inner: &Inner, changes: &[Change]) -> Result<()> {
+    let Some(directory) = inner.directory() else { return Ok(()) };
+    let bytes: u64 = changes.iter().map(|(key, value)| (key.len() + value.as_ref().map_or(0, Vec::len)) as u64).sum();
+    let needed = bytes * 3 + MIN_FREE;
+    match free_bytes(directory) {
+        Some(free) if free < needed => Err(Error::Full(format!(
+            "{} has {free} bytes free and this write needs {needed}; make room and try again",
+            directory.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn free_bytes(directory: &std::path::Path) -> Option<u64> {
+    use std::os::unix::ffi::OsStrExt;
+    let path = std::ffi::CString::new(directory.as_os_str().as_bytes()).ok()?;
+    let mut stats = std::mem::MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: the path ends in a NUL and `stats` is only read after a success.
+    let stats = unsafe {
+        if libc::statvfs(path.as_ptr(), stats.as_mut_ptr()) != 0 {
+            return None;
+        }
+        stats.assume_init()
+    };
+    Some(stats.f_bavail.saturating_mul(stats.f_frsize))
+}
+
+fn apply(inner: &Inner, head: Head, staged: Staged) -> Result<()> {
+    for change in staged.values {
+        match change.value {
+            Some((value, expires_at)) => inner.hot.insert(&change.namespace, &change.key, &value, expires_at),
+            None => inner.hot.remove(&change.namespace, &change.key),
+        }
+    }
+    let grown = {
+        let mut shared = inner.shared.write();
+        let before = shared.catalog.vector_bytes();
+        for effect in staged.effects {
+            effect.apply(&mut shared)?;
+        }
+        shared.head = head;
+        shared.catalog.vector_bytes() != before
+    };
+    if grown {
+        inner.share_memory();
+    }
+    Ok(())
+}

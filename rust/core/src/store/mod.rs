@@ -1,0 +1,313 @@
+//! The store: one committer, three tiers, searches as of a time.
+
+mod committer;
+mod load;
+mod ops;
+mod plan;
+mod plan_records;
+mod ranking;
+mod read;
+mod search;
+mod state;
+mod sweep;
+mod verify;
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+
+pub use committer::Pending;
+pub use read::Value;
+pub use ops::{
+    Answer, Commit, Match, NamespaceOptions, Operation, Query, RecordedBy, SearchResult, Weights,
+};
+
+use self::committer::Queue;
+use self::state::{Head, NamespaceState, Namespaces};
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::fork;
+use crate::ids::IdSource;
+use crate::stats::Metrics;
+use crate::tier::cold::{ColdEngine, ColdStore};
+use crate::tier::hot::{CacheConfig, HotCache};
+use crate::tier::vector::VectorSpace;
+
+const CLOSED: u32 = u32::MAX;
+
+/// How a store is opened.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// Directory; not needed for [`ColdEngine::Memory`].
+    pub path: Option<PathBuf>,
+    /// Durable engine.
+    pub engine: ColdEngine,
+    /// Bounds of the hot tier.
+    pub cache: CacheConfig,
+    /// Vector spaces; they must fit those that the directory has.
+    pub spaces: Vec<VectorSpace>,
+    /// Compress values over 1 KiB.
+    pub compression: bool,
+    /// Bound over hot tier and codes; the hot tier gives way.
+    pub max_memory_bytes: usize,
+    /// Whether a commit waits for the disk.
+    pub durable: bool,
+    /// Source of all times.
+    pub clock: Arc<Clock>,
+    /// Seed of the ids under a manual clock.
+    pub seed: u64,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            path: None,
+            engine: ColdEngine::Memory,
+            cache: CacheConfig::default(),
+            spaces: Vec::new(),
+            compression: true,
+            max_memory_bytes: 1 << 30,
+            durable: true,
+            clock: Arc::new(Clock::system()),
+            seed: 0,
+        }
+    }
+}
+
+/// What is guarded by one lock: the catalogue and the numbers that belong to its state.
+pub(crate) struct Shared {
+    pub catalog: Catalog,
+    pub namespaces: Namespaces,
+    pub head: Head,
+}
+
+impl Shared {
+    pub(crate) fn namespace(&self, name: &str) -> Option<&NamespaceState> {
+        self.namespaces.get(name)
+    }
+}
+
+pub(crate) struct Inner {
+    pub hot: HotCache,
+    pub shared: RwLock<Shared>,
+    cold: RwLock<Option<Box<dyn ColdStore>>>,
+    pub queue: Queue,
+    pub clock: Arc<Clock>,
+    pub ids: IdSource,
+    pub metrics: Metrics,
+    pub compression: bool,
+    pub durable: bool,
+    max_memory_bytes: usize,
+    directory: Option<PathBuf>,
+    /// Fork generation at open, or [`CLOSED`].
+    owner: AtomicU32,
+}
+
+impl Inner {
+    #[inline]
+    pub(crate) fn ensure_usable(&self) -> Result<()> {
+        if self.owner.load(Ordering::Relaxed) == fork::generation() {
+            return Ok(());
+        }
+        Err(if self.owner.load(Ordering::Relaxed) == CLOSED { Error::Closed } else { Error::Fork })
+    }
+
+    /// Run something on the durable engine; close waits for it.
+    pub(crate) fn cold<T>(&self, run: impl FnOnce(&dyn ColdStore) -> Result<T>) -> Result<T> {
+        let cold: RwLockReadGuard<'_, _> = self.cold.read();
+        run(cold.as_deref().ok_or(Error::Closed)?)
+    }
+
+    /// Time of a call: the clock's, and never before what was committed.
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.now_us().max(self.shared.read().head.recorded_at)
+    }
+
+    /// The hot tier takes what the codes leave.
+    pub(crate) fn share_memory(&self) {
+        let codes = self.shared.read().catalog.vector_bytes();
+        self.hot.set_max_bytes(self.max_memory_bytes.saturating_sub(codes));
+    }
+
+    pub(crate) fn max_memory_bytes(&self) -> usize {
+        self.max_memory_bytes
+    }
+
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
+    }
+}
+
+/// An open store; share it between threads by reference or `Arc`.
+pub struct Store {
+    inner: Arc<Inner>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    lock: Mutex<Option<File>>,
+}
+
+impl Store {
+    /// Open or create a store.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] where another process owns the directory, [`Error::Corruption`] where a
+    /// file is not sound, [`Error::Vector`] where a space does not fit, [`Error::Storage`] else.
+    pub fn open(config: StoreConfig) -> Result<Self> {
+        fork::watch();
+        let lock = config.path.as_deref().map(lock_directory).transpose()?;
+        let directory = config.path.clone().unwrap_or_default();
+        let cold = guard_panics(&directory, || config.engine.open(&directory))?;
+        let (shared, metrics) = load::load(cold.as_ref(), &config)?;
+        let inner = Arc::new(Inner {
+            hot: HotCache::new(config.cache, Arc::clone(&config.clock)),
+            ids: IdSource::new(config.seed, shared.head.generation),
+            shared: RwLock::new(shared),
+            cold: RwLock::new(Some(cold)),
+            queue: Queue::default(),
+            clock: config.clock,
+            metrics,
+            compression: config.compression,
+            durable: config.durable,
+            max_memory_bytes: config.max_memory_bytes,
+            directory: config.path,
+            owner: AtomicU32::new(fork::generation()),
+        });
+        inner.share_memory();
+        let thread = committer::start(Arc::clone(&inner))?;
+        Ok(Self { inner, thread: Mutex::new(Some(thread)), lock: Mutex::new(lock) })
+    }
+
+    /// Apply a batch and wait for it.
+    ///
+    /// # Errors
+    /// What the first operation that cannot be applied says, or the engine's failure; then
+    /// nothing of the batch happened.
+    pub fn commit(&self, operations: Vec<Operation>) -> Result<Commit> {
+        self.submit(operations)?.wait()
+    }
+
+    /// Hand a batch to the committer.
+    ///
+    /// # Errors
+    /// For a store that cannot be used; all else is said by the answer.
+    pub fn submit(&self, operations: Vec<Operation>) -> Result<Pending> {
+        self.inner.ensure_usable()?;
+        self.inner.queue.submit(operations)
+    }
+
+    /// Queue a recall's log entry; it goes with the next group.
+    ///
+    /// # Errors
+    /// For a store that cannot be used.
+    pub fn log_recall(&self, id: &str, entry: Vec<u8>) -> Result<()> {
+        self.inner.ensure_usable()?;
+        self.inner.queue.log(id, entry)
+    }
+
+    /// Hand in a request to be told when all that was queued before is on the disk.
+    ///
+    /// # Errors
+    /// For a store that cannot be used.
+    pub fn flush(&self) -> Result<Pending> {
+        self.inner.ensure_usable()?;
+        self.inner.queue.flush()
+    }
+
+    /// A fresh ULID.
+    ///
+    /// # Errors
+    /// Where the system gives no random bits.
+    pub fn new_id(&self) -> Result<String> {
+        self.inner.ids.next(&self.inner.clock)
+    }
+
+    /// Write out what is queued and let go of the directory; a second close does nothing.
+    ///
+    /// # Errors
+    /// [`Error::Fork`] in a child, where the handle is only let go of.
+    pub fn close(&self) -> Result<()> {
+        if self.inner.owner.load(Ordering::Relaxed) == CLOSED {
+            return Ok(());
+        }
+        self.inner.ensure_usable()?;
+        self.inner.owner.store(CLOSED, Ordering::Relaxed);
+        self.inner.queue.stop();
+        if let Some(thread) = self.thread.lock().take() {
+            // The committer answers every panic itself; a failed join has nothing to add.
+            let _ = thread.join();
+        }
+        drop(self.inner.cold.write().take());
+        drop(self.lock.lock().take());
+        Ok(())
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if matches!(self.close(), Err(Error::Fork)) {
+            // The engine belongs to the parent: dropping it here would write to its files.
+            std::mem::forget(Arc::clone(&self.inner));
+            std::mem::forget(self.thread.lock().take());
+            std::mem::forget(self.lock.lock().take());
+        }
+    }
+}
+
+/// One process owns a directory: an advisory lock on a file that names its pid.
+fn lock_directory(path: &Path) -> Result<File> {
+    let fail = |error: std::io::Error| Error::Storage(format!("{}: {error}", path.display()));
+    create_private(path).map_err(fail)?;
+    let name = path.join("LOCK");
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(name)
+        .map_err(fail)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let _ = file.read_to_string(&mut text);
+            let pid = text.trim().parse().ok();
+            let owner = pid.map_or_else(|| "another process".to_owned(), |pid: u32| format!("process {pid}"));
+            let message = format!(
+                "{} is open in {owner}; one process owns a directory: close it there, or give this one a directory of its own",
+                path.display()
+            );
+            return Err(Error::Locked { message, pid });
+        }
+        Err(TryLockError::Error(error)) => return Err(fail(error)),
+    }
+    file.set_len(0).map_err(fail)?;
+    file.rewind().map_err(fail)?;
+    write!(file, "{}", std::process::id()).map_err(fail)?;
+    Ok(file)
+}
+
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Engines panic on some damaged files; that is a damaged file, not the end of the process.
+fn guard_panics<T>(directory: &Path, open: impl FnOnce() -> Result<T>) -> Result<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(open)).unwrap_or_else(|_| {
+        Err(Error::Corruption(format!(
+            "the engine could not read its files in {}; restore a backup",
+            directory.display()
+        )))
+    })
+}
+
+#[cfg(test)]
+mod tests;

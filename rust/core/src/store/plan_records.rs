@@ -1,0 +1,264 @@
+//! Planning of records: versions, settlements, forgets.
+
+use super::ops::Answer;
+use super::plan::{Effect, Planned, Planner};
+use crate::error::{value_error, Error, Result};
+use crate::keys;
+use crate::namespace::Namespace;
+use crate::record::{self, validate_id, validate_outcome, Body, Meta, MetaOutcome, Outcome, Record};
+
+/// What a batch finds of a record.
+struct Known {
+    /// Order of the greatest version.
+    latest: (i64, i64, u32),
+    /// Greatest version number.
+    last: u32,
+}
+
+impl Planner<'_> {
+    /// What there is of a record; `None` where there is nothing, or all of it lies behind the horizon.
+    fn known(&self, id: &str) -> Result<Option<Known>> {
+        if self.is_staged_forgotten(id) {
+            return Err(forgotten(id));
+        }
+        let mut orders: Vec<_> = self.planned(id).map(|planned| planned.order).collect();
+        if !self.is_purged(id) {
+            let shared = self.inner.shared.read();
+            if let Some(entry) = shared.catalog.entry(id) {
+                let namespace = entry.versions.first().map_or("", |v| shared.catalog.namespaces.name(v.namespace));
+                let horizon = self.namespace(namespace).and_then(|state| state.horizon_at(self.now));
+                if orders.is_empty() && horizon.is_some_and(|horizon| entry.is_erased(horizon)) {
+                    return Ok(None);
+                }
+                if entry.forgotten {
+                    return Err(forgotten(id));
+                }
+                orders.extend(entry.versions.iter().map(super::super::catalog::Version::order));
+            }
+        }
+        let latest = orders.iter().max().copied();
+        let last = orders.iter().map(|order| order.2).max();
+        Ok(latest.zip(last).map(|(latest, last)| Known { latest, last }))
+    }
+
+    pub(super) fn write(&mut self, record: &Record) -> Result<Answer> {
+        record.validate()?;
+        Namespace::validate(&record.namespace)?;
+        let units = self.units(record)?;
+        let id = if record.id.is_empty() { self.inner.ids.next(&self.inner.clock)? } else { record.id.clone() };
+        let known = self.known(&id)?;
+        if let Some(known) = &known {
+            let meta = self.meta(&id, known.latest.2)?;
+            if (&meta.namespace, &meta.kind) != (&record.namespace, &record.kind) {
+                return value_error(format!(
+                    "record {id} is a {:?} in {:?}; a later version keeps kind and namespace",
+                    meta.kind, meta.namespace
+                ));
+            }
+        } else {
+            self.purge(&id);
+        }
+        let number = known.map_or(0, |known| known.last + 1);
+        let mut meta = self.meta_of(record, number);
+        meta.body = self.body_rows(&id, record, number)?.then_some(number);
+        let Some(outcome) = &record.outcome else {
+            self.add_version(&id, meta, units)?;
+            return Ok(Answer::Id(id));
+        };
+        let known_at = outcome_time(&meta, outcome, self.now)?;
+        if known_at == meta.known_at {
+            let settled = settled(meta, outcome, known_at, number);
+            self.outcome_row(&id, outcome, number);
+            self.add_version(&id, settled, units)?;
+        } else {
+            self.add_version(&id, meta.clone(), units)?;
+            self.outcome_row(&id, outcome, number + 1);
+            self.add_version(&id, settled(meta, outcome, known_at, number + 1), Vec::new())?;
+        }
+        Ok(Answer::Id(id))
+    }
+
+    pub(super) fn settle(&mut self, id: &str, outcome: &Outcome, revise: bool) -> Result<Answer> {
+        validate_id(id)?;
+        validate_outcome(outcome)?;
+        let known = self.known(id)?.ok_or_else(|| not_found(id))?;
+        let base = self.meta(id, known.latest.2)?;
+        if let Some(before) = base.outcome.filter(|_| !revise) {
+            return Err(Error::Settled(format!(
+                "record {id} has an outcome (reward {}); pass revise=True to correct it",
+                before.reward
+            )));
+        }
+        let known_at = outcome_time(&base, outcome, self.now)?;
+        if known_at < base.visible_at {
+            return value_error(format!(
+                "the revised outcome of {id} would be known at {known_at}, before the one it corrects ({}); give a later known_at",
+                base.visible_at
+            ));
+        }
+        let number = known.last + 1;
+        self.outcome_row(id, outcome, number);
+        let mut meta = settled(base, outcome, known_at, number);
+        meta.recorded_at = self.now;
+        meta.commit = self.number;
+        self.add_version(id, meta, Vec::new())?;
+        Ok(Answer::Number(i64::from(number)))
+    }
+
+    pub(super) fn forget(&mut self, ids: &[String]) -> Result<Answer> {
+        let mut count = 0;
+        for id in ids {
+            validate_id(id)?;
+            let last = match self.known(id) {
+                Err(Error::Forgotten(_)) => continue,
+                known => known?.ok_or_else(|| not_found(id))?.last,
+            };
+            for number in 0..=last {
+                self.drop_content(id, number)?;
+            }
+            self.own.rows.insert(keys::named(keys::TOMBSTONE, id), Some(record::encode(&self.now)?));
+            self.own.counts.tombstones += 1;
+            self.own.forgotten.insert(id.clone());
+            self.own.effects.push(Effect::Forget(id.clone()));
+            count += 1;
+        }
+        Ok(Answer::Number(count))
+    }
+
+    fn drop_content(&mut self, id: &str, number: u32) -> Result<()> {
+        let Some(row) = self.get(&keys::version(keys::META, id, number))? else { return Ok(()) };
+        let meta: Meta = record::decode(&row, "version")?;
+        for (space, source) in &meta.embeddings {
+            self.own.rows.insert(keys::embedding(id, *source, space), None);
+        }
+        self.own.rows.insert(keys::version(keys::BODY, id, number), None);
+        self.own.rows.insert(keys::version(keys::OUTCOME, id, number), None);
+        Ok(())
+    }
+
+    /// Remove what retention would remove later, so that an id can start anew.
+    fn purge(&mut self, id: &str) {
+        let shared = self.inner.shared.read();
+        let Some(entry) = shared.catalog.entry(id).filter(|_| !self.is_purged(id)) else { return };
+        let numbers: Vec<u32> = entry.versions.iter().map(|version| version.number).collect();
+        let was_forgotten = entry.forgotten;
+        let spaces = super::sweep::space_names(&shared.catalog);
+        drop(shared);
+        super::sweep::erase_record(&mut self.own, id, &numbers, was_forgotten, &spaces);
+        self.own.purged.insert(id.to_owned());
+        self.own.effects.push(Effect::Erase(id.to_owned(), numbers));
+    }
+
+    fn units(&self, record: &Record) -> Result<Vec<(String, Vec<f32>)>> {
+        let shared = self.inner.shared.read();
+        let bytes = shared.catalog.vector_bytes();
+        if !record.embeddings.is_empty() && bytes > self.inner.max_memory_bytes() {
+            return Err(Error::Vector(format!(
+                "the codes in memory take {bytes} bytes, over max_memory_bytes = {}; raise it or forget records",
+                self.inner.max_memory_bytes()
+            )));
+        }
+        let unit = |(name, embedding): &(String, Vec<f32>)| {
+            let (_, space) = shared.catalog.space(name)?;
+            Ok((name.clone(), space.normalise(embedding)?))
+        };
+        record.embeddings.iter().map(unit).collect()
+    }
+
+    pub(crate) fn meta(&self, id: &str, number: u32) -> Result<Meta> {
+        let row = self.get(&keys::version(keys::META, id, number))?.ok_or_else(|| {
+            Error::Corruption(format!("version {number} of record {id} is missing; run verify() and restore a backup"))
+        })?;
+        record::decode(&row, "version")
+    }
+
+    fn meta_of(&self, record: &Record, number: u32) -> Meta {
+        let ttl = self.namespace(&record.namespace).and_then(|state| state.options.ttl);
+        Meta {
+            namespace: record.namespace.clone(),
+            kind: record.kind.clone(),
+            agent_id: record.agent_id.clone(),
+            symbol: record.symbol.clone(),
+            regime: record.regime.clone(),
+            writer: record.writer.clone(),
+            event_time: record.event_time,
+            known_at: record.known_at,
+            recorded_at: self.now,
+            visible_at: record.known_at,
+            expires_at: record.expires_at.or_else(|| Some(record.known_at.saturating_add(ttl?))),
+            commit: self.number,
+            version: number,
+            importance: record.importance,
+            confidence: record.confidence,
+            trust: record.trust,
+            outcome: None,
+            tags: record.tags.clone(),
+            attributes: record.attributes.clone(),
+            embeddings: record.embeddings.iter().map(|(space, _)| (space.clone(), number)).collect(),
+            body: None,
+        }
+    }
+
+    /// Rows of text, payload and vectors; whether there was text or payload.
+    fn body_rows(&mut self, id: &str, record: &Record, number: u32) -> Result<bool> {
+        let body = Body {
+            text: record.text.clone(),
+            source: record.source.clone(),
+            parents: record.parents.clone(),
+            payload: record.payload.clone(),
+        };
+        let has_body = body != Body::default();
+        if has_body {
+            self.own.rows.insert(keys::version(keys::BODY, id, number), Some(record::encode(&body)?));
+        }
+        for (space, embedding) in &record.embeddings {
+            let bytes = embedding.iter().flat_map(|x| x.to_le_bytes()).collect();
+            self.own.rows.insert(keys::embedding(id, number, space), Some(bytes));
+        }
+        Ok(has_body)
+    }
+
+    fn outcome_row(&mut self, id: &str, outcome: &Outcome, number: u32) {
+        if let Some(payload) = &outcome.payload {
+            self.own.rows.insert(keys::version(keys::OUTCOME, id, number), Some(payload.clone()));
+        }
+    }
+
+    fn add_version(&mut self, id: &str, meta: Meta, units: Vec<(String, Vec<f32>)>) -> Result<()> {
+        self.own.rows.insert(keys::version(keys::META, id, meta.version), Some(record::encode(&meta)?));
+        let planned = Planned { order: (meta.visible_at, meta.recorded_at, meta.version) };
+        self.own.versions.entry(id.to_owned()).or_default().push(planned);
+        self.own.counts.versions += 1;
+        self.own.effects.push(Effect::Version { id: id.to_owned(), meta: Box::new(meta), units });
+        Ok(())
+    }
+}
+
+/// When an outcome was known: as given, or at the commit, and never before its record.
+fn outcome_time(base: &Meta, outcome: &Outcome, now: i64) -> Result<i64> {
+    match outcome.known_at {
+        None => Ok(now.max(base.known_at)),
+        Some(known_at) if known_at < base.known_at => value_error(format!(
+            "the outcome's known_at ({known_at}) lies before the record's ({}); an outcome cannot be known before its record",
+            base.known_at
+        )),
+        Some(known_at) => Ok(known_at),
+    }
+}
+
+fn settled(base: Meta, outcome: &Outcome, known_at: i64, number: u32) -> Meta {
+    Meta {
+        visible_at: known_at,
+        version: number,
+        outcome: Some(MetaOutcome { reward: outcome.reward, known_at, has_payload: outcome.payload.is_some() }),
+        ..base
+    }
+}
+
+pub(crate) fn forgotten(id: &str) -> Error {
+    Error::Forgotten(format!("record {id} was forgotten; its content is gone, use a new id"))
+}
+
+pub(crate) fn not_found(id: &str) -> Error {
+    Error::NotFound(format!("there is no record {id}; check the id, or whether retention has passed it"))
+}

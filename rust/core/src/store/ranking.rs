@@ -1,0 +1,294 @@
+//! Scores and order.
+//!
+//! A fast score, from the SIMD cosine, chooses who may be among the best; the
+//! score that is given comes from the scalar sum of fixed order, computed for
+//! everybody within [`MARGIN`] of the last place.
+
+use std::cmp::Ordering;
+
+use super::ops::{Match, Weights};
+use super::search::Prepared;
+use super::Shared;
+use crate::catalog::{Catalog, Entry, Symbol, Value, Version, NONE};
+use crate::error::{value_error, Result};
+
+/// Wider than the error of a fast cosine.
+const MARGIN: f64 = 1e-5;
+/// Matches that diversity chooses among: this many a place, and at least so many.
+const POOL_FACTOR: usize = 10;
+const POOL_MIN: usize = 100;
+
+/// A record that passed the filter.
+pub(super) struct Candidate {
+    entry: u32,
+    /// Place among the entry's versions.
+    version: u32,
+    reward: f64,
+    cosine: f32,
+    score: f64,
+}
+
+pub(super) fn candidate(at: usize, entry: &Entry, version: &Version, cosine: f32) -> Candidate {
+    let place = entry.versions.iter().position(|other| other.number == version.number);
+    Candidate {
+        entry: u32::try_from(at).unwrap_or(u32::MAX),
+        version: u32::try_from(place.unwrap_or(0)).unwrap_or(u32::MAX),
+        reward: version.reward,
+        cosine,
+        score: 0.0,
+    }
+}
+
+/// What a recall without a query is ordered by.
+#[derive(Clone, Copy)]
+pub(super) struct Key {
+    field: KeyField,
+    descending: bool,
+}
+
+#[derive(Clone, Copy)]
+enum KeyField {
+    EventTime,
+    KnownAt,
+    RecordedAt,
+    Importance,
+    Confidence,
+    Reward,
+    Attribute(Symbol),
+}
+
+impl Key {
+    pub(super) fn parse(text: &str, catalog: &Catalog) -> Result<Self> {
+        let (descending, name) = text.strip_prefix('-').map_or((false, text), |name| (true, name));
+        let field = match name {
+            "event_time" => KeyField::EventTime,
+            "known_at" => KeyField::KnownAt,
+            "recorded_at" => KeyField::RecordedAt,
+            "importance" => KeyField::Importance,
+            "confidence" => KeyField::Confidence,
+            "reward" => KeyField::Reward,
+            _ => match name.strip_prefix("attributes.") {
+                Some(attribute) => KeyField::Attribute(catalog.names.number(attribute).unwrap_or(NONE)),
+                None => {
+                    return value_error(format!(
+                        "order_by is {text:?}; use event_time, known_at, recorded_at, importance, confidence, reward \
+                         or attributes.NAME, with a leading '-' for the greatest first"
+                    ));
+                }
+            },
+        };
+        Ok(Self { field, descending })
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "microseconds of this age fit a double")]
+    fn read(self, version: &Version) -> Option<f64> {
+        let value = match self.field {
+            KeyField::EventTime => version.event_time as f64,
+            KeyField::KnownAt => version.known_at as f64,
+            KeyField::RecordedAt => version.recorded_at as f64,
+            KeyField::Importance => version.importance,
+            KeyField::Confidence => version.confidence,
+            KeyField::Reward => version.reward,
+            KeyField::Attribute(name) => match version.attributes.iter().find(|(found, _)| *found == name) {
+                Some((_, Value::Number(number))) => *number,
+                _ => f64::NAN,
+            },
+        };
+        (!value.is_nan()).then_some(value)
+    }
+}
+
+/// The parts of a score.
+struct Parts {
+    similarity: Option<f64>,
+    recency: Option<f64>,
+    importance: f64,
+    outcome: Option<f64>,
+}
+
+impl Parts {
+    fn score(&self, weights: &Weights) -> f64 {
+        let parts = [
+            (weights.similarity, self.similarity),
+            (weights.recency, self.recency),
+            (weights.importance, Some(self.importance)),
+            (weights.outcome, self.outcome),
+        ];
+        let mut total = 0.0;
+        let mut weight = 0.0;
+        for (w, part) in parts {
+            if let Some(part) = part.filter(|_| w > 0.0) {
+                total += w * part;
+                weight += w;
+            }
+        }
+        if weight > 0.0 { total / weight } else { 0.0 }
+    }
+}
+
+/// Ranks the candidates of one search.
+pub(super) struct Ranking<'a> {
+    pub shared: &'a Shared,
+    pub prepared: &'a Prepared<'a>,
+}
+
+impl Ranking<'_> {
+    /// The best matches, best first.
+    pub(super) fn rank(&self, candidates: &mut Vec<Candidate>) -> Vec<Match> {
+        let query = self.prepared.query;
+        let scale = median_reward(candidates);
+        let places = if query.diversity > 0.0 {
+            query.top_k.saturating_mul(POOL_FACTOR).max(POOL_MIN)
+        } else {
+            query.top_k
+        };
+        if let Some(key) = self.prepared.key {
+            self.sort_by_key(candidates, key, places);
+        } else {
+            self.sort_by_score(candidates, scale, places);
+        }
+        if query.diversity > 0.0 {
+            self.diversify(candidates, query.top_k);
+        }
+        candidates.iter().map(|candidate| self.found(candidate, scale)).collect()
+    }
+
+    fn entry(&self, candidate: &Candidate) -> &Entry {
+        &self.shared.catalog.entries[candidate.entry as usize]
+    }
+
+    fn version(&self, candidate: &Candidate) -> &Version {
+        &self.entry(candidate).versions[candidate.version as usize]
+    }
+
+    fn sort_by_score(&self, candidates: &mut Vec<Candidate>, scale: f64, places: usize) {
+        let query = self.prepared.query;
+        for at in 0..candidates.len() {
+            let cosine = f64::from(candidates[at].cosine);
+            let parts = self.parts(&candidates[at], scale, cosine);
+            candidates[at].score = parts.score(&query.weights);
+        }
+        if candidates.len() > places {
+            let (_, last, _) = candidates.select_nth_unstable_by(places - 1, |a, b| b.score.total_cmp(&a.score));
+            let floor = last.score - MARGIN;
+            candidates.retain(|candidate| candidate.score >= floor);
+        }
+        if self.prepared.unit.is_some() {
+            for at in 0..candidates.len() {
+                let parts = self.parts(&candidates[at], scale, self.cosine(&candidates[at]));
+                candidates[at].score = parts.score(&query.weights);
+            }
+        }
+        candidates.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then_with(|| self.by_id(a, b)));
+        candidates.truncate(places);
+    }
+
+    fn sort_by_key(&self, candidates: &mut Vec<Candidate>, key: Key, places: usize) {
+        let order = |a: &Candidate, b: &Candidate| {
+            let values = (key.read(self.version(a)), key.read(self.version(b)));
+            let by_value = match values {
+                (Some(x), Some(y)) if key.descending => y.total_cmp(&x),
+                (Some(x), Some(y)) => x.total_cmp(&y),
+                (x, y) => y.is_some().cmp(&x.is_some()),
+            };
+            by_value.then_with(|| self.by_id(a, b))
+        };
+        if candidates.len() > places {
+            candidates.select_nth_unstable_by(places - 1, order);
+            candidates.truncate(places);
+        }
+        candidates.sort_unstable_by(order);
+        for at in 0..candidates.len() {
+            candidates[at].score = key.read(self.version(&candidates[at])).unwrap_or(0.0);
+        }
+    }
+
+    fn by_id(&self, a: &Candidate, b: &Candidate) -> Ordering {
+        self.entry(a).id.cmp(&self.entry(b).id)
+    }
+
+    fn cosine(&self, candidate: &Candidate) -> f64 {
+        let slot = self.slot(candidate).unwrap_or(NONE);
+        let unit = self.prepared.unit.as_deref().unwrap_or_default();
+        self.shared.catalog.spaces[usize::from(self.prepared.space)].cosine(unit, slot)
+    }
+
+    fn slot(&self, candidate: &Candidate) -> Option<u32> {
+        self.version(candidate).slot(self.prepared.space)
+    }
+
+    fn parts(&self, candidate: &Candidate, scale: f64, cosine: f64) -> Parts {
+        let version = self.version(candidate);
+        #[allow(clippy::cast_precision_loss, reason = "microseconds of this age fit a double")]
+        let age = self.prepared.as_of.saturating_sub(version.event_time).max(0) as f64;
+        Parts {
+            similarity: self.prepared.unit.is_some().then_some(f64::midpoint(1.0, cosine)),
+            recency: self.prepared.query.half_life.map(|half_life| (-age / half_life).exp2()),
+            importance: 1.0 - (-version.importance).exp(),
+            outcome: (!version.reward.is_nan()).then(|| 0.5 + 0.5 * (version.reward / scale).tanh()),
+        }
+    }
+
+    /// Maximal marginal relevance (Carbonell and Goldstein 1998).
+    fn diversify(&self, pool: &mut Vec<Candidate>, top_k: usize) {
+        let diversity = self.prepared.query.diversity;
+        let mut taken: Vec<Candidate> = Vec::with_capacity(top_k);
+        let mut nearest = vec![0.0_f64; pool.len()];
+        while taken.len() < top_k && !pool.is_empty() {
+            let value = |at: usize| (1.0 - diversity) * pool[at].score - diversity * nearest[at];
+            let mut best = 0;
+            for at in 1..pool.len() {
+                if value(at) > value(best) {
+                    best = at;
+                }
+            }
+            let chosen = pool.remove(best);
+            nearest.remove(best);
+            for (at, other) in pool.iter().enumerate() {
+                nearest[at] = nearest[at].max(self.similarity_between(&chosen, other));
+            }
+            taken.push(chosen);
+        }
+        *pool = taken;
+    }
+
+    fn similarity_between(&self, a: &Candidate, b: &Candidate) -> f64 {
+        self.slot(a).zip(self.slot(b)).map_or(0.0, |(a, b)| {
+            let space = &self.shared.catalog.spaces[usize::from(self.prepared.space)];
+            f64::midpoint(1.0, space.cosine_between(a, b))
+        })
+    }
+
+    fn found(&self, candidate: &Candidate, scale: f64) -> Match {
+        let cosine = if self.prepared.unit.is_some() { self.cosine(candidate) } else { 0.0 };
+        let parts = self.parts(candidate, scale, cosine);
+        Match {
+            id: self.entry(candidate).id.to_string(),
+            version: self.version(candidate).number,
+            score: candidate.score,
+            similarity: parts.similarity,
+            recency: parts.recency,
+            importance: parts.importance,
+            outcome: parts.outcome,
+            record: None,
+        }
+    }
+}
+
+/// Scale of rewards: the median of their sizes; 1 where there is none or it is zero.
+fn median_reward(candidates: &[Candidate]) -> f64 {
+    let mut sizes: Vec<f64> =
+        candidates.iter().map(|candidate| candidate.reward.abs()).filter(|size| !size.is_nan()).collect();
+    if sizes.is_empty() {
+        return 1.0;
+    }
+    let middle = sizes.len() / 2;
+    let (below, upper, _) = sizes.select_nth_unstable_by(middle, f64::total_cmp);
+    let upper = *upper;
+    let lower = below.iter().copied().max_by(f64::total_cmp);
+    let median = match lower {
+        Some(lower) if sizes.len() % 2 == 0 => (lower + upper) / 2.0,
+        _ => upper,
+    };
+    if median > 0.0 { median } else { 1.0 }
+}

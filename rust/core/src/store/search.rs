@@ -1,0 +1,196 @@
+//! Searches: filter as of a time, score, rank, fetch.
+
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+
+use super::ops::{Match, Query, RecordedBy, SearchResult};
+use super::ranking::{self, Candidate, Key, Ranking};
+use super::read::{bound, check_horizon, check_recorded_by, missing};
+use super::{Shared, Store};
+use crate::catalog::{Bound, Entry, Version};
+use crate::error::{value_error, Result};
+use crate::filter::Compiled;
+use crate::namespace::Namespace;
+
+/// Records below which one core is quicker than two.
+const PARALLEL_FROM: usize = 8192;
+/// Records a task.
+const CHUNK: usize = 4096;
+/// How long a search waits for a forget that is between disk and memory.
+const SETTLE: Duration = Duration::from_millis(1);
+const ATTEMPTS: usize = 1000;
+
+/// A query made ready for one state of the catalogue.
+pub(super) struct Prepared<'a> {
+    pub query: &'a Query,
+    pub as_of: i64,
+    bound: Bound,
+    filter: Option<Compiled>,
+    namespaces: Option<Vec<u32>>,
+    pub space: u16,
+    pub unit: Option<Vec<f32>>,
+    pub key: Option<Key>,
+}
+
+/// What one pass over the catalogue found.
+#[derive(Default)]
+struct Found {
+    candidates: Vec<Candidate>,
+    forgotten: usize,
+}
+
+impl Store {
+    /// Filter, score and rank records as of a time; every match is looked at.
+    ///
+    /// # Errors
+    /// [`crate::Error::Horizon`] before what retention kept, the vector errors for a query that
+    /// does not fit its space, [`crate::Error::Value`] for an argument out of range.
+    pub fn search(&self, query: &Query) -> Result<SearchResult> {
+        self.inner.ensure_usable()?;
+        let started = Instant::now();
+        check_arguments(query)?;
+        for _ in 0..ATTEMPTS {
+            let (mut result, numbers) = {
+                let now = self.inner.now();
+                let shared = self.inner.shared.read();
+                let prepared = prepare(&shared, query, now)?;
+                let mut found = find(&shared, &prepared);
+                let matched = found.candidates.len();
+                let ranking = Ranking { shared: &shared, prepared: &prepared };
+                let matches = ranking.rank(&mut found.candidates);
+                let numbers: Vec<u32> = matches.iter().map(|m| m.version).collect();
+                let commit = match query.recorded_by {
+                    RecordedBy::Commit(commit) => commit.min(shared.head.commit),
+                    _ => shared.head.commit,
+                };
+                let forgotten = found.forgotten;
+                let as_of = prepared.as_of;
+                (SearchResult { matches, matched, forgotten, exact: true, commit, as_of }, numbers)
+            };
+            if !query.bodies || self.attach(&mut result.matches, &numbers)? {
+                self.inner.metrics.recalls.record_since(started);
+                return Ok(result);
+            }
+            std::thread::sleep(SETTLE);
+        }
+        Err(missing("of a search"))
+    }
+
+    /// Fetch the records of all matches; `false` where one is being forgotten.
+    fn attach(&self, matches: &mut [Match], numbers: &[u32]) -> Result<bool> {
+        for (found, number) in matches.iter_mut().zip(numbers) {
+            let Some(record) = self.inner.record(&found.id, *number)? else { return Ok(false) };
+            found.record = Some(record);
+        }
+        Ok(true)
+    }
+}
+
+fn check_arguments(query: &Query) -> Result<()> {
+    let weights = query.weights;
+    let all = [weights.similarity, weights.recency, weights.importance, weights.outcome];
+    if all.iter().any(|weight| !weight.is_finite() || *weight < 0.0) {
+        return value_error(format!("weights are {all:?}; use finite numbers >= 0"));
+    }
+    if query.top_k == 0 {
+        return value_error("top_k is 0; use 1 to 10,000");
+    }
+    if query.half_life.is_some_and(|half_life| !(half_life.is_finite() && half_life > 0.0)) {
+        return value_error("half_life is not positive; leave it out for no decay");
+    }
+    if !(0.0..=1.0).contains(&query.diversity) {
+        return value_error(format!("diversity is {}; use 0 to 1", query.diversity));
+    }
+    if query.order_by.is_some() && query.vector.is_some() {
+        return value_error("order_by orders a recall without a query; leave out one of the two");
+    }
+    Ok(())
+}
+
+fn prepare<'a>(shared: &Shared, query: &'a Query, now: i64) -> Result<Prepared<'a>> {
+    let as_of = query.as_of.unwrap_or(now);
+    let prefix = query.namespace.as_deref();
+    if let Some(prefix) = prefix {
+        Namespace::validate(prefix)?;
+    }
+    let in_scope = |name: &str| prefix.is_none_or(|prefix| Namespace::has_prefix(name, prefix));
+    let mut scope: Vec<_> = shared.namespaces.iter().filter(|(name, _)| in_scope(name)).collect();
+    // The latest horizon decides, so that the error names a time that can be asked for.
+    scope.sort_by_key(|(name, state)| (std::cmp::Reverse(state.horizon_at(now)), name.as_str()));
+    for (name, state) in scope {
+        check_horizon(name, state, now, as_of)?;
+        check_recorded_by(shared, name, state, now, query.recorded_by)?;
+    }
+    let (space, unit) = match &query.vector {
+        Some(vector) => {
+            let (number, space) = shared.catalog.space(&query.space)?;
+            (number, Some(space.normalise(vector)?))
+        }
+        None => (shared.catalog.space(&query.space).map_or(u16::MAX, |(number, _)| number), None),
+    };
+    Ok(Prepared {
+        query,
+        as_of,
+        bound: bound(as_of, query.recorded_by),
+        filter: query.filter.as_ref().map(|filter| filter.compile(&shared.catalog)).transpose()?,
+        namespaces: prefix.map(|prefix| {
+            let names = shared.catalog.namespaces.iter();
+            names.filter(|(_, name)| Namespace::has_prefix(name, prefix)).map(|(symbol, _)| symbol).collect()
+        }),
+        space,
+        unit,
+        key: query.order_by.as_deref().map(|key| Key::parse(key, &shared.catalog)).transpose()?,
+    })
+}
+
+fn find(shared: &Shared, prepared: &Prepared<'_>) -> Found {
+    let entries = &shared.catalog.entries;
+    if entries.len() < PARALLEL_FROM {
+        return find_in(shared, prepared, 0, entries);
+    }
+    let parts: Vec<Found> = entries
+        .par_chunks(CHUNK)
+        .enumerate()
+        .map(|(chunk, entries)| find_in(shared, prepared, chunk * CHUNK, entries))
+        .collect();
+    let mut all = Found::default();
+    all.candidates.reserve(parts.iter().map(|part| part.candidates.len()).sum());
+    for part in parts {
+        all.candidates.extend(part.candidates);
+        all.forgotten += part.forgotten;
+    }
+    all
+}
+
+fn find_in(shared: &Shared, prepared: &Prepared<'_>, start: usize, entries: &[Entry]) -> Found {
+    let mut found = Found::default();
+    for (offset, entry) in entries.iter().enumerate() {
+        let Some(version) = entry.select(prepared.bound) else { continue };
+        if !prepared.admits(shared, version) {
+            continue;
+        }
+        let slot = version.slot(prepared.space);
+        if prepared.unit.is_some() && slot.is_none() {
+            continue;
+        }
+        if entry.forgotten {
+            found.forgotten += 1;
+            continue;
+        }
+        let cosine = prepared.unit.as_deref().zip(slot).map_or(0.0, |(unit, slot)| {
+            shared.catalog.spaces[usize::from(prepared.space)].cosine_fast(unit, slot)
+        });
+        found.candidates.push(ranking::candidate(start + offset, entry, version, cosine));
+    }
+    found
+}
+
+impl Prepared<'_> {
+    fn admits(&self, shared: &Shared, version: &Version) -> bool {
+        !version.is_expired(self.as_of)
+            && self.namespaces.as_ref().is_none_or(|names| names.contains(&version.namespace))
+            && self.query.min_trust.is_none_or(|trust| version.trust >= trust)
+            && self.filter.as_ref().is_none_or(|filter| filter.holds(version, &shared.catalog))
+    }
+}

@@ -1,0 +1,212 @@
+//! Erasing what nobody can see any more: expired values, and what retention
+//! has put behind a namespace's horizon.  Reads check the horizon themselves,
+//! so when this runs is nobody's business but the disk's.
+
+use std::collections::{HashMap, HashSet};
+
+use super::plan::{split_value, Effect, Staged};
+use super::state::NamespaceState;
+use super::{Inner, Shared};
+use crate::catalog::{Catalog, Entry};
+use crate::error::Result;
+use crate::record::{self, Meta};
+use crate::{frame, keys};
+
+/// Rows or records that one pass takes on, so that no commit waits long.
+const MAX_WORK: usize = 4096;
+/// A namespace is looked at again after this part of its retention.
+const PARTS: i64 = 16;
+
+/// When each namespace is to be looked at again.
+pub(crate) type Due = HashMap<String, i64>;
+
+/// Add to a group what can be erased at `now`.
+pub(crate) fn sweep(inner: &Inner, due: &mut Due, staged: &mut Staged, now: i64) -> Result<()> {
+    if staged.values.is_empty() && staged.effects.is_empty() {
+        return Ok(());
+    }
+    expire_values(inner, staged, now)?;
+    let shared = inner.shared.read();
+    for (name, state) in &shared.namespaces {
+        let Some((retention, horizon)) = state.options.retention.zip(state.horizon_at(now)) else { continue };
+        if staged.namespaces.contains_key(name) || due.get(name).is_some_and(|due| now < *due) {
+            continue;
+        }
+        due.insert(name.clone(), now.saturating_add(retention / PARTS));
+        let mut work = Staged::default();
+        erase_records(inner, &shared, name, horizon, staged, &mut work)?;
+        erase_history(inner, name, horizon, &mut work)?;
+        if !work.rows.is_empty() {
+            raise_horizon(&shared.catalog, name, state, horizon, &mut work)?;
+            staged.merge(work);
+        }
+    }
+    Ok(())
+}
+
+fn expire_values(inner: &Inner, staged: &mut Staged, now: i64) -> Result<()> {
+    let mut expired = Vec::new();
+    let end = keys::expiry(now.saturating_add(1), "", "");
+    inner.cold(|cold| {
+        cold.scan(&[keys::EXPIRY], &end, &mut |row, _| {
+            expired.push(row.to_vec());
+            Ok(expired.len() < MAX_WORK)
+        })
+    })?;
+    for row in expired {
+        if let Some((time, namespace, key)) = keys::parse_expiry(&row) {
+            let value_key = keys::value(namespace, key);
+            if !staged.rows.contains_key(&value_key) && holds_expiry(inner, &value_key, time)? {
+                staged.rows.insert(value_key, None);
+                staged.counts.values -= 1;
+            }
+        }
+        staged.rows.entry(row).or_insert(None);
+    }
+    Ok(())
+}
+
+/// Whether a value still has this expiry (a later put may have given it another).
+fn holds_expiry(inner: &Inner, value_key: &[u8], time: i64) -> Result<bool> {
+    let Some(sealed) = inner.cold(|cold| cold.get(value_key))? else { return Ok(false) };
+    let row = frame::open(value_key, &sealed)?;
+    Ok(split_value(&row).is_some_and(|(expires_at, _)| expires_at == time))
+}
+
+fn erase_records(
+    inner: &Inner,
+    shared: &Shared,
+    namespace: &str,
+    horizon: i64,
+    staged: &Staged,
+    work: &mut Staged,
+) -> Result<()> {
+    let Some(symbol) = shared.catalog.namespaces.number(namespace) else { return Ok(()) };
+    let spaces = space_names(&shared.catalog);
+    let entries = shared.catalog.entries.iter().filter(|entry| {
+        entry.versions.first().is_some_and(|version| version.namespace == symbol)
+            && !staged.versions.contains_key(&*entry.id)
+            && !staged.forgotten.contains(&*entry.id)
+            && !staged.purged.contains(&*entry.id)
+    });
+    for entry in entries {
+        let erasable = erasable(entry, horizon);
+        if erasable.is_empty() {
+            continue;
+        }
+        if erasable.len() == entry.versions.len() {
+            erase_record(work, &entry.id, &erasable, entry.forgotten, &spaces);
+        } else {
+            erase_versions(inner, work, entry, &erasable, &spaces)?;
+        }
+        work.effects.push(Effect::Erase(entry.id.to_string(), erasable));
+        if work.effects.len() >= MAX_WORK {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Versions that no question at or after the horizon can be answered with.
+fn erasable(entry: &Entry, horizon: i64) -> Vec<u32> {
+    let settled = entry
+        .versions
+        .iter()
+        .rposition(|version| version.visible_at <= horizon && version.recorded_at < horizon);
+    let Some(at) = settled else { return Vec::new() };
+    let end = at + usize::from(entry.versions[at].is_expired(horizon));
+    entry.versions[..end].iter().map(|version| version.number).collect()
+}
+
+/// Remove all rows of a record.
+pub(crate) fn erase_record(work: &mut Staged, id: &str, numbers: &[u32], was_forgotten: bool, spaces: &[String]) {
+    for number in numbers {
+        erase_version(work, id, *number);
+        work.rows.insert(keys::version(keys::BODY, id, *number), None);
+        for space in spaces {
+            work.rows.insert(keys::embedding(id, *number, space), None);
+        }
+    }
+    if was_forgotten {
+        work.rows.insert(keys::named(keys::TOMBSTONE, id), None);
+        work.counts.tombstones -= 1;
+    }
+}
+
+fn erase_version(work: &mut Staged, id: &str, number: u32) {
+    work.rows.insert(keys::version(keys::META, id, number), None);
+    work.rows.insert(keys::version(keys::OUTCOME, id, number), None);
+    work.counts.versions -= 1;
+}
+
+/// Remove some versions; rows that the kept ones share with them stay.
+fn erase_versions(inner: &Inner, work: &mut Staged, entry: &Entry, numbers: &[u32], spaces: &[String]) -> Result<()> {
+    let mut bodies = HashSet::new();
+    let mut vectors = HashSet::new();
+    for version in entry.versions.iter().filter(|version| !numbers.contains(&version.number)) {
+        let key = keys::version(keys::META, &entry.id, version.number);
+        if let Some(sealed) = inner.cold(|cold| cold.get(&key))? {
+            let meta: Meta = record::decode(&frame::open(&key, &sealed)?, "version")?;
+            bodies.extend(meta.body);
+            vectors.extend(meta.embeddings.into_iter().map(|(space, source)| (source, space)));
+        }
+    }
+    for number in numbers {
+        erase_version(work, &entry.id, *number);
+        if !bodies.contains(number) {
+            work.rows.insert(keys::version(keys::BODY, &entry.id, *number), None);
+        }
+        for space in spaces.iter().filter(|space| !vectors.contains(&(*number, (*space).clone()))) {
+            work.rows.insert(keys::embedding(&entry.id, *number, space), None);
+        }
+    }
+    Ok(())
+}
+
+/// Of each key, what was replaced before the horizon.
+fn erase_history(inner: &Inner, namespace: &str, horizon: i64, work: &mut Staged) -> Result<()> {
+    let start = keys::in_namespace(keys::HISTORY, namespace);
+    let end = keys::after_prefix(&start);
+    let mut shown: Vec<u8> = Vec::new();
+    let mut erasable = Vec::new();
+    inner.cold(|cold| {
+        cold.scan(&start, &end, &mut |row, sealed| {
+            let Some((key, time)) = keys::parse_history(row) else { return Ok(true) };
+            if time >= horizon {
+                return Ok(true);
+            }
+            // Newest first: the first one before the horizon is what the horizon shows.
+            let is_shown = shown != key;
+            let ended = is_shown && {
+                shown = key.to_vec();
+                let value = frame::open(row, sealed)?;
+                split_value(&value).is_none_or(|(expires_at, _)| expires_at <= horizon)
+            };
+            if !is_shown || ended {
+                erasable.push(row.to_vec());
+            }
+            Ok(erasable.len() < MAX_WORK)
+        })
+    })?;
+    work.rows.extend(erasable.into_iter().map(|row| (row, None)));
+    Ok(())
+}
+
+/// Keep the horizon that rows were erased for.
+fn raise_horizon(
+    catalog: &Catalog,
+    name: &str,
+    state: &NamespaceState,
+    horizon: i64,
+    work: &mut Staged,
+) -> Result<()> {
+    let commit = state.commit.max(catalog.greatest_commit(name, horizon));
+    let state = NamespaceState { horizon: Some(horizon), commit, ..*state };
+    work.rows.insert(keys::named(keys::NAMESPACE, name), Some(record::encode(&state)?));
+    work.effects.push(Effect::Namespace(name.to_owned(), state));
+    Ok(())
+}
+
+pub(crate) fn space_names(catalog: &Catalog) -> Vec<String> {
+    catalog.spaces.iter().map(|space| space.definition.name.clone()).collect()
+}

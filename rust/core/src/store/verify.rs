@@ -1,0 +1,104 @@
+//! Checking everything that can be checked: checksums, counts, L2 against L3.
+
+use std::collections::HashMap;
+
+use super::state::Counts;
+use super::Store;
+use crate::error::{Error, Result};
+use crate::record::{self, Meta};
+use crate::{frame, keys};
+
+/// Problems told at most, so that a broken disk does not fill the memory.
+const MAX_PROBLEMS: usize = 1000;
+
+struct Audit {
+    problems: Vec<String>,
+    counts: Counts,
+    metas: HashMap<String, Vec<Meta>>,
+}
+
+impl Store {
+    /// Read every row; one line a problem, none where all is well.
+    ///
+    /// # Errors
+    /// For a store that cannot be used, or an engine that cannot read at all.
+    pub fn verify(&self) -> Result<Vec<String>> {
+        self.flush()?.wait()?;
+        let mut audit = Audit { problems: Vec::new(), counts: Counts::default(), metas: HashMap::new() };
+        // Held over the whole pass, so that memory and disk are compared at one commit.
+        let shared = self.inner.shared.read();
+        self.inner.cold(|cold| {
+            cold.scan(&[0], &[u8::MAX; 2], &mut |row, sealed| {
+                audit.row(row, sealed);
+                Ok(audit.problems.len() < MAX_PROBLEMS)
+            })
+        })?;
+        if audit.counts != shared.head.counts && audit.problems.len() < MAX_PROBLEMS {
+            audit.problems.push(format!("rows are {:?}, the head says {:?}", audit.counts, shared.head.counts));
+        }
+        for entry in &shared.catalog.entries {
+            audit.entry(&entry.id, entry.versions.len());
+        }
+        for id in audit.metas.keys() {
+            audit.problems.push(format!("record {id} is on the disk and not in memory"));
+        }
+        audit.problems.truncate(MAX_PROBLEMS);
+        drop(shared);
+        let metas = std::mem::take(&mut audit.metas);
+        drop(metas);
+        audit.problems.extend(self.missing_content()?);
+        Ok(audit.problems)
+    }
+
+    /// Versions whose text, payload or embedding is gone although they were not forgotten.
+    fn missing_content(&self) -> Result<Vec<String>> {
+        let latest: Vec<(String, Vec<u32>)> = {
+            let shared = self.inner.shared.read();
+            let kept = shared.catalog.entries.iter().filter(|entry| !entry.forgotten);
+            kept.map(|entry| (entry.id.to_string(), entry.versions.iter().map(|v| v.number).collect())).collect()
+        };
+        let mut problems = Vec::new();
+        for (id, numbers) in latest {
+            for number in numbers {
+                match self.inner.record(&id, number) {
+                    Ok(Some(_)) => {}
+                    Ok(None) => problems.push(format!("content of version {number} of record {id} is missing")),
+                    Err(Error::Corruption(text)) => problems.push(text),
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(problems)
+    }
+}
+
+impl Audit {
+    fn row(&mut self, row: &[u8], sealed: &[u8]) {
+        match row.first() {
+            Some(&keys::VALUE) => self.counts.values += 1,
+            Some(&keys::META) => self.counts.versions += 1,
+            Some(&keys::TOMBSTONE) => self.counts.tombstones += 1,
+            Some(&keys::RECALL) => self.counts.recalls += 1,
+            _ => {}
+        }
+        match frame::open(row, sealed) {
+            Err(error) => self.problems.push(error.to_string()),
+            Ok(value) if row.first() == Some(&keys::META) => self.meta(row, &value),
+            Ok(_) => {}
+        }
+    }
+
+    fn meta(&mut self, row: &[u8], value: &[u8]) {
+        match (keys::parse_version(row), record::decode::<Meta>(value, "version")) {
+            (Some((id, _)), Ok(meta)) => self.metas.entry(id.to_owned()).or_default().push(meta),
+            _ => self.problems.push(format!("version row {:?} cannot be read", String::from_utf8_lossy(row))),
+        }
+    }
+
+    fn entry(&mut self, id: &str, versions: usize) {
+        let found = self.metas.remove(id).map_or(0, |metas| metas.len());
+        if found != versions && self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(format!("record {id} has {versions} versions in memory and {found} on the disk"));
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! L3: ordered, durable, transactional key-value engines behind one trait.
+
+mod memory;
+mod redb;
+mod sled;
+
+use std::path::Path;
+
+pub use memory::MemoryCold;
+pub use redb::RedbCold;
+pub use sled::SledCold;
+
+use crate::error::Result;
+
+/// One change: a key with its new value, or `None` to remove it.
+pub type Change = (Vec<u8>, Option<Vec<u8>>);
+
+/// Receives a key and value; answers whether to go on.
+pub type Visitor<'a> = dyn FnMut(&[u8], &[u8]) -> Result<bool> + 'a;
+
+/// What the store asks of a durable engine.
+pub trait ColdStore: Send + Sync {
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// The engine's failure.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
+
+    /// Visit `start <= key < end` in byte order until the visitor says stop.
+    ///
+    /// # Errors
+    /// The engine's failure, or the visitor's.
+    fn scan(&self, start: &[u8], end: &[u8], visit: &mut Visitor<'_>) -> Result<()>;
+
+    /// Apply all changes at once; on return they are on the disk if `durable`.
+    ///
+    /// # Errors
+    /// The engine's failure; then none of the changes is visible.
+    fn write(&self, changes: &[Change], durable: bool) -> Result<()>;
+
+    /// Bytes on the disk.
+    ///
+    /// # Errors
+    /// The engine's failure.
+    fn size_bytes(&self) -> Result<u64>;
+}
+
+/// Engines by the name that the configuration uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColdEngine {
+    /// Copy-on-write B-tree; survives power cuts in every measured image.
+    Redb,
+    /// Log-structured; survives a killed process, not a power cut.
+    Sled,
+    /// Keeps nothing.
+    Memory,
+}
+
+impl ColdEngine {
+    /// Name of the file or folder inside the store's directory.
+    #[must_use]
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Redb => "store.redb",
+            Self::Sled => "store.sled",
+            Self::Memory => "",
+        }
+    }
+
+    /// Open or create the engine in a directory.
+    ///
+    /// # Errors
+    /// The engine's failure, with the file named.
+    pub fn open(self, directory: &Path) -> Result<Box<dyn ColdStore>> {
+        let path = directory.join(self.file_name());
+        Ok(match self {
+            Self::Redb => Box::new(RedbCold::open(&path)?),
+            Self::Sled => Box::new(SledCold::open(&path)?),
+            Self::Memory => Box::new(MemoryCold::default()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

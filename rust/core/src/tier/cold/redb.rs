@@ -1,0 +1,99 @@
+use std::path::{Path, PathBuf};
+
+use ::redb::{Database, Durability, ReadableDatabase, TableDefinition};
+
+use super::{Change, ColdStore, Visitor};
+use crate::error::{Error, Result};
+
+const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
+
+/// redb: one B-tree in one file.
+pub struct RedbCold {
+    database: Database,
+    path: PathBuf,
+}
+
+impl RedbCold {
+    /// Open or create the file.
+    ///
+    /// # Errors
+    /// [`Error::Corruption`] for a file that is no sound redb database, else [`Error::Storage`].
+    pub fn open(path: &Path) -> Result<Self> {
+        let database = Database::builder()
+            .set_cache_size(64 << 20)
+            .create(path)
+            .map_err(|error| at(path, &error.into()))?;
+        let cold = Self { database, path: path.to_path_buf() };
+        cold.create_table().map_err(|error| at(path, &error))?;
+        Ok(cold)
+    }
+
+    fn create_table(&self) -> std::result::Result<(), ::redb::Error> {
+        let transaction = self.database.begin_write()?;
+        transaction.open_table(ROWS)?;
+        Ok(transaction.commit()?)
+    }
+
+    fn read(&self, key: &[u8]) -> std::result::Result<Option<Vec<u8>>, ::redb::Error> {
+        let table = self.database.begin_read()?.open_table(ROWS)?;
+        Ok(table.get(key)?.map(|guard| guard.value().to_vec()))
+    }
+
+    fn apply(&self, changes: &[Change], durable: bool) -> std::result::Result<(), ::redb::Error> {
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_durability(if durable { Durability::Immediate } else { Durability::None })?;
+        {
+            let mut table = transaction.open_table(ROWS)?;
+            for (key, value) in changes {
+                match value {
+                    Some(value) => table.insert(key.as_slice(), value.as_slice())?,
+                    None => table.remove(key.as_slice())?,
+                };
+            }
+        }
+        Ok(transaction.commit()?)
+    }
+}
+
+impl ColdStore for RedbCold {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.read(key).map_err(|error| at(&self.path, &error))
+    }
+
+    fn scan(&self, start: &[u8], end: &[u8], visit: &mut Visitor<'_>) -> Result<()> {
+        let fail = |error: ::redb::Error| at(&self.path, &error);
+        if start >= end {
+            return Ok(());
+        }
+        let transaction = self.database.begin_read().map_err(|error| fail(error.into()))?;
+        let table = transaction.open_table(ROWS).map_err(|error| fail(error.into()))?;
+        let rows = table.range(start..end).map_err(|error| fail(error.into()))?;
+        for row in rows {
+            let (key, value) = row.map_err(|error| fail(error.into()))?;
+            if !visit(key.value(), value.value())? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, changes: &[Change], durable: bool) -> Result<()> {
+        self.apply(changes, durable).map_err(|error| at(&self.path, &error))
+    }
+
+    fn size_bytes(&self) -> Result<u64> {
+        std::fs::metadata(&self.path)
+            .map(|metadata| metadata.len())
+            .map_err(|error| Error::Storage(format!("{}: {error}", self.path.display())))
+    }
+}
+
+fn at(path: &Path, error: &::redb::Error) -> Error {
+    let text = format!("{}: {error}", path.display());
+    match error {
+        ::redb::Error::Corrupted(_) | ::redb::Error::UpgradeRequired(_) => {
+            Error::Corruption(format!("{text}; restore a backup of this file"))
+        }
+        _ => Error::Storage(text),
+    }
+}

@@ -1,0 +1,105 @@
+//! One contract for the three engines.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::{Change, ColdEngine, ColdStore};
+
+const ENGINES: [ColdEngine; 3] = [ColdEngine::Redb, ColdEngine::Sled, ColdEngine::Memory];
+
+fn rows(cold: &dyn ColdStore, start: &[u8], end: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut rows = Vec::new();
+    cold.scan(start, end, &mut |key, value| {
+        rows.push((key.to_vec(), value.to_vec()));
+        Ok(true)
+    })
+    .unwrap();
+    rows
+}
+
+fn on_each_engine(test: impl Fn(&dyn ColdStore)) {
+    for engine in ENGINES {
+        let directory = tempfile::tempdir().unwrap();
+        test(engine.open(directory.path()).unwrap().as_ref());
+    }
+}
+
+#[test]
+fn a_scan_stops_when_told() {
+    on_each_engine(|cold| {
+        let changes: Vec<Change> = (0_u8..9).map(|i| (vec![b'k', i], Some(vec![i]))).collect();
+        cold.write(&changes, true).unwrap();
+        let mut seen = 0;
+        cold.scan(b"k", b"l", &mut |_, _| {
+            seen += 1;
+            Ok(seen < 3)
+        })
+        .unwrap();
+        assert_eq!(seen, 3);
+    });
+}
+
+#[test]
+fn an_empty_range_visits_nothing() {
+    on_each_engine(|cold| assert!(rows(cold, b"z", b"a").is_empty()));
+}
+
+#[test]
+fn large_values_come_back_whole_and_leave_nothing_behind() {
+    on_each_engine(|cold| {
+        let large: Vec<u8> = (0..1_000_000_u32).map(|i| i.to_le_bytes()[0]).collect();
+        cold.write(&[(b"k".to_vec(), Some(large.clone()))], true).unwrap();
+        assert_eq!(cold.get(b"k").unwrap().unwrap(), large);
+        cold.write(&[(b"k".to_vec(), Some(b"small".to_vec()))], true).unwrap();
+        assert_eq!(cold.get(b"k").unwrap().unwrap(), b"small");
+        cold.write(&[(b"k".to_vec(), None)], true).unwrap();
+        assert!(rows(cold, &[0], &[255; 9]).is_empty());
+    });
+}
+
+#[test]
+fn a_reopened_engine_holds_what_was_written() {
+    for engine in [ColdEngine::Redb, ColdEngine::Sled] {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |value: &[u8]| {
+            let cold = engine.open(directory.path()).unwrap();
+            cold.write(&[(b"k".to_vec(), Some(value.to_vec()))], true).unwrap();
+        };
+        write(b"one");
+        write(b"two");
+        let cold = engine.open(directory.path()).unwrap();
+        assert_eq!(cold.get(b"k").unwrap().unwrap(), b"two");
+    }
+}
+
+fn batches() -> impl Strategy<Value = Vec<Vec<Change>>> {
+    let key = proptest::collection::vec(0_u8..3, 1..3);
+    let value = proptest::option::of(proptest::collection::vec(any::<u8>(), 0..10));
+    proptest::collection::vec(proptest::collection::vec((key, value), 0..6), 0..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn engines_agree_with_an_ordered_map(batches in batches(), low in proptest::collection::vec(0_u8..3, 1..3), high in proptest::collection::vec(0_u8..3, 1..3)) {
+        on_each_engine(|cold| {
+            let mut model = BTreeMap::new();
+            for batch in &batches {
+                cold.write(batch, false).unwrap();
+                for (key, value) in batch {
+                    match value {
+                        Some(value) => model.insert(key.clone(), value.clone()),
+                        None => model.remove(key),
+                    };
+                }
+            }
+            let inside = model.iter().filter(|(key, _)| **key >= low && **key < high);
+            let expected: Vec<_> = inside.map(|(key, value)| (key.clone(), value.clone())).collect();
+            assert_eq!(rows(cold, &low, &high), expected);
+            for (key, value) in &model {
+                assert_eq!(cold.get(key).unwrap().as_ref(), Some(value));
+            }
+        });
+    }
+}

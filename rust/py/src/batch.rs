@@ -1,0 +1,116 @@
+//! Operations of a batch in, its commit out.
+
+use nt_memory::{Answer, Commit, NamespaceOptions, Operation};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyType};
+use pyo3::IntoPyObjectExt;
+
+use crate::record::{class, from_python, RawOutcome};
+
+#[derive(FromPyObject)]
+struct Put<'py> {
+    namespace: String,
+    key: String,
+    value: Bound<'py, PyBytes>,
+    ttl: Option<i64>,
+}
+
+#[derive(FromPyObject)]
+struct Delete {
+    namespace: String,
+    key: String,
+}
+
+#[derive(FromPyObject)]
+struct Increment {
+    namespace: String,
+    key: String,
+    by: i64,
+    ttl: Option<i64>,
+}
+
+#[derive(FromPyObject)]
+struct Expect<'py> {
+    namespace: String,
+    key: String,
+    value: Option<Bound<'py, PyBytes>>,
+}
+
+#[derive(FromPyObject)]
+struct Settle {
+    id: String,
+    outcome: RawOutcome,
+    revise: bool,
+}
+
+#[derive(FromPyObject)]
+struct Options {
+    history: bool,
+    ttl: Option<i64>,
+    retention: Option<i64>,
+}
+
+#[derive(FromPyObject)]
+struct Configure {
+    namespace: String,
+    options: Options,
+}
+
+/// An element of the sequence that `Store.commit` takes.
+pub(crate) fn operation(operation: &Bound<'_, PyAny>) -> PyResult<Operation> {
+    let name = operation.get_type().name()?;
+    Ok(match name.to_str()? {
+        "Put" => {
+            let put: Put<'_> = operation.extract()?;
+            let value = put.value.as_bytes().to_vec();
+            Operation::Put { namespace: put.namespace, key: put.key, value, ttl: put.ttl }
+        }
+        "Write" => Operation::Write(Box::new(from_python(&operation.getattr("record")?)?)),
+        "Settle" => {
+            let settle: Settle = operation.extract()?;
+            Operation::Settle { id: settle.id, outcome: settle.outcome.into(), revise: settle.revise }
+        }
+        "Delete" => {
+            let delete: Delete = operation.extract()?;
+            Operation::Delete { namespace: delete.namespace, key: delete.key }
+        }
+        "Increment" => {
+            let add: Increment = operation.extract()?;
+            Operation::Increment { namespace: add.namespace, key: add.key, by: add.by, ttl: add.ttl }
+        }
+        "Expect" => {
+            let expect: Expect<'_> = operation.extract()?;
+            let value = expect.value.map(|value| value.as_bytes().to_vec());
+            Operation::Expect { namespace: expect.namespace, key: expect.key, value }
+        }
+        "Forget" => Operation::Forget { ids: operation.getattr("ids")?.extract()? },
+        "Configure" => {
+            let Configure { namespace, options } = operation.extract()?;
+            let Options { history, ttl, retention } = options;
+            Operation::Configure { namespace, options: NamespaceOptions { history, ttl, retention } }
+        }
+        other => return Err(PyTypeError::new_err(format!("a batch holds a {other}; see nt_memory.store for its operations"))),
+    })
+}
+
+pub(crate) fn commit<'py>(py: Python<'py>, commit: &Commit) -> PyResult<Bound<'py, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let results = commit
+        .results
+        .iter()
+        .map(|answer| match answer {
+            Answer::None => Ok(py.None().into_bound(py)),
+            Answer::Existed(existed) => existed.into_bound_py_any(py),
+            Answer::Number(number) => number.into_bound_py_any(py),
+            Answer::Id(id) => id.into_bound_py_any(py),
+        })
+        .collect::<PyResult<Vec<_>>>()?;
+    class(py, &CLASS, "Commit")?.call1((commit.number, commit.recorded_at, results))
+}
+
+pub(crate) fn options<'py>(py: Python<'py>, options: NamespaceOptions) -> PyResult<Bound<'py, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    class(py, &CLASS, "NamespaceOptions")?.call1((options.history, options.ttl, options.retention))
+}

@@ -1,0 +1,315 @@
+//! `nt_memory.store.Store`, embedded.
+
+use std::sync::mpsc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nt_memory::{
+    CacheConfig, ColdEngine, Pending, Quantization, RecordedBy, Store, StoreConfig, VectorSpace,
+};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use crate::clock::PyClock;
+use crate::errors::{guarded, guarded_short, to_python};
+use crate::{batch, query, record};
+
+/// Signals are looked at this often while a call waits.
+const SLICE: Duration = Duration::from_millis(50);
+/// Records from which a search takes long enough to be worth interrupting.
+const LONG_SEARCH: usize = 100_000;
+
+/// The embedded store.
+#[pyclass(frozen, name = "Store", module = "nt_memory._native")]
+pub(crate) struct PyStore {
+    inner: Arc<Store>,
+}
+
+type SpaceTuple = (String, usize, String, String, Option<String>);
+
+#[pymethods]
+impl PyStore {
+    /// Open or create a store.
+    #[staticmethod]
+    #[pyo3(signature = (path, *, engine, cache_max_entries, cache_ttl_us, cache_max_bytes, track_access, spaces,
+                        compression, max_memory_bytes, durability, clock, seed = None))]
+    #[allow(clippy::too_many_arguments, reason = "a flat call keeps the boundary plain")]
+    #[allow(clippy::fn_params_excessive_bools, reason = "as above")]
+    fn open(
+        py: Python<'_>,
+        path: Option<std::path::PathBuf>,
+        engine: &str,
+        cache_max_entries: usize,
+        cache_ttl_us: u64,
+        cache_max_bytes: usize,
+        track_access: bool,
+        spaces: Vec<SpaceTuple>,
+        compression: bool,
+        max_memory_bytes: usize,
+        durability: &str,
+        clock: &PyClock,
+        seed: Option<u64>,
+    ) -> PyResult<Self> {
+        let config = StoreConfig {
+            engine: cold_engine(engine, path.is_some())?,
+            path,
+            cache: CacheConfig {
+                max_entries: cache_max_entries,
+                ttl_us: cache_ttl_us,
+                track_access,
+                max_bytes: cache_max_bytes,
+            },
+            spaces: spaces.into_iter().map(space).collect::<PyResult<_>>()?,
+            compression,
+            max_memory_bytes,
+            durable: durability == "group",
+            clock: Arc::clone(&clock.inner),
+            seed: seed.unwrap_or(0),
+        };
+        let store = guarded(py, || Store::open(config))?;
+        Ok(Self { inner: Arc::new(store) })
+    }
+
+    /// Apply a batch whole or not at all.
+    #[pyo3(signature = (ops, /))]
+    fn commit<'py>(&self, py: Python<'py>, ops: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let operations = ops.try_iter()?.map(|op| batch::operation(&op?)).collect::<PyResult<Vec<_>>>()?;
+        let pending = guarded(py, || self.inner.submit(operations))?;
+        batch::commit(py, &wait(py, &pending)?)
+    }
+
+    /// Return the value of a key; keeps the GIL while the hot tier answers.
+    #[pyo3(signature = (namespace, key, as_of = None))]
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        namespace: &str,
+        key: &str,
+        as_of: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        if let Some(as_of) = as_of {
+            let as_of = micros(&as_of)?;
+            let value = guarded(py, || self.inner.get_as_of(namespace, key, as_of))?;
+            return Ok(value.map(|value| PyBytes::new(py, &value)));
+        }
+        match self.inner.peek(namespace, key) {
+            Ok(Some(entry)) => Ok(Some(PyBytes::new(py, entry.value()))),
+            Ok(None) => {
+                let value = guarded(py, || self.inner.get_cold(namespace, key))?;
+                Ok(value.map(|value| PyBytes::new(py, &value)))
+            }
+            Err(error) => Err(to_python(py, &error)),
+        }
+    }
+
+    /// Return the values of several keys, None where there is none.
+    #[pyo3(signature = (namespace, keys, /))]
+    fn get_many<'py>(
+        &self,
+        py: Python<'py>,
+        namespace: &str,
+        keys: Vec<String>,
+    ) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
+        let values = guarded(py, || keys.iter().map(|key| self.inner.get(namespace, key)).collect::<Result<Vec<_>, _>>())?;
+        Ok(values.into_iter().map(|value| value.map(|value| PyBytes::new(py, value.bytes()))).collect())
+    }
+
+    /// Return whether the hot tier holds a key, and its value.
+    #[pyo3(signature = (namespace, key, /))]
+    fn peek<'py>(&self, py: Python<'py>, namespace: &str, key: &str) -> PyResult<(bool, Option<Bound<'py, PyBytes>>)> {
+        let entry = guarded_short(py, || self.inner.peek(namespace, key))?;
+        Ok((entry.is_some(), entry.map(|entry| PyBytes::new(py, entry.value()))))
+    }
+
+    /// List live keys in byte order after a cursor.
+    #[pyo3(signature = (namespace, prefix, limit, cursor, /))]
+    fn scan(
+        &self,
+        py: Python<'_>,
+        namespace: &str,
+        prefix: &str,
+        limit: i64,
+        cursor: Option<&str>,
+    ) -> PyResult<(Vec<String>, Option<String>)> {
+        let limit = usize::try_from(limit).map_err(|_| PyValueError::new_err(format!("limit is {limit}; use at least 1")))?;
+        guarded(py, || self.inner.scan(namespace, prefix, limit, cursor))
+    }
+
+    /// Return the version of a record that is visible at a time.
+    #[pyo3(signature = (id, as_of = None, recorded_by_time = None, recorded_by_commit = None, /))]
+    fn fetch<'py>(
+        &self,
+        py: Python<'py>,
+        id: &str,
+        as_of: Option<i64>,
+        recorded_by_time: Option<i64>,
+        recorded_by_commit: Option<u64>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let bound: RecordedBy = query::recorded_by(recorded_by_time, recorded_by_commit)?;
+        let found = guarded(py, || self.inner.fetch(id, as_of, bound))?;
+        found.map(|found| record::to_python(py, found)).transpose()
+    }
+
+    /// Filter, score and rank records as of a time.
+    #[pyo3(signature = (query, /))]
+    fn vector_search<'py>(&self, py: Python<'py>, query: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let query = query::from_python(query)?;
+        let result = if self.inner.record_count() < LONG_SEARCH {
+            guarded(py, || self.inner.search(&query))?
+        } else {
+            interruptible(py, &self.inner, move |store| store.search(&query))?
+        };
+        query::result(py, result)
+    }
+
+    /// Queue a recall for the next group commit.
+    #[pyo3(signature = (id, entry, /))]
+    fn log_recall(&self, py: Python<'_>, id: &str, entry: &[u8]) -> PyResult<()> {
+        let entry = entry.to_vec();
+        guarded(py, || self.inner.log_recall(id, entry))
+    }
+
+    /// Return a logged recall, waiting for those still queued.
+    #[pyo3(signature = (id, /))]
+    fn recall_log<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let entry = guarded(py, || self.inner.recall_log(id))?;
+        Ok(entry.map(|entry| PyBytes::new(py, &entry)))
+    }
+
+    /// Return a fresh ULID.
+    fn new_id(&self, py: Python<'_>) -> PyResult<String> {
+        guarded_short(py, || self.inner.new_id())
+    }
+
+    /// Return a namespace's options.
+    #[pyo3(signature = (namespace, /))]
+    fn namespace_options<'py>(&self, py: Python<'py>, namespace: &str) -> PyResult<Bound<'py, PyAny>> {
+        batch::options(py, guarded_short(py, || self.inner.namespace_options(namespace))?)
+    }
+
+    /// Return every configured namespace with its options.
+    fn configured<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let configured = PyDict::new(py);
+        for (namespace, options) in guarded_short(py, || self.inner.configured())? {
+            configured.set_item(namespace, batch::options(py, options)?)?;
+        }
+        Ok(configured)
+    }
+
+    /// Return counters and sizes by name.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = guarded(py, || self.inner.stats())?;
+        let dict = PyDict::new(py);
+        dict.set_item("l1_entries", stats.l1_entries)?;
+        dict.set_item("l1_bytes", stats.l1_bytes)?;
+        dict.set_item("l1_hit_rate", stats.l1_hit_rate)?;
+        dict.set_item("l1_evictions", stats.l1_evictions)?;
+        dict.set_item("l2_vectors", stats.l2_vectors)?;
+        dict.set_item("l2_bytes", stats.l2_bytes)?;
+        dict.set_item("l2_engine", "exact")?;
+        dict.set_item("l3_entries", stats.l3_entries)?;
+        dict.set_item("l3_size_bytes", stats.l3_size_bytes)?;
+        dict.set_item("records", stats.records)?;
+        dict.set_item("recalls", stats.recalls)?;
+        dict.set_item("commits", stats.commits)?;
+        let latency = PyDict::new(py);
+        for (name, [p50, p95, p99]) in stats.latency_ns {
+            let percentiles = PyDict::new(py);
+            percentiles.set_item("p50", p50)?;
+            percentiles.set_item("p95", p95)?;
+            percentiles.set_item("p99", p99)?;
+            latency.set_item(name, percentiles)?;
+        }
+        dict.set_item("latency_ns", latency)?;
+        Ok(dict)
+    }
+
+    /// Wait until everything queued is on the disk.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        let pending = guarded(py, || self.inner.flush())?;
+        wait(py, &pending).map(|_| ())
+    }
+
+    /// Check every checksum, count and index entry; one line a problem.
+    fn verify(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        interruptible(py, &self.inner, Store::verify)
+    }
+
+    /// Flush and let go of the directory; a second close does nothing.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        guarded(py, || self.inner.close())
+    }
+}
+
+/// Wait for the committer, and let Ctrl-C end the wait (the batch goes on).
+fn wait(py: Python<'_>, pending: &Pending) -> PyResult<nt_memory::Commit> {
+    loop {
+        if let Some(answer) = py.detach(|| pending.wait_for(SLICE)) {
+            return answer.map_err(|error| to_python(py, &error));
+        }
+        py.check_signals()?;
+    }
+}
+
+/// Run something long on a thread of its own, so that Ctrl-C is seen meanwhile.
+fn interruptible<T: Send + 'static>(
+    py: Python<'_>,
+    store: &Arc<Store>,
+    run: impl FnOnce(&Store) -> nt_memory::Result<T> + Send + 'static,
+) -> PyResult<T> {
+    let (sender, receiver) = mpsc::channel();
+    let store = Arc::clone(store);
+    std::thread::spawn(move || {
+        // A receiver that is gone was interrupted; nobody waits for the answer.
+        let _ = sender.send(run(&store));
+    });
+    // A receiver is not `Sync`; it is only ever used by this thread.
+    let receiver = std::sync::Mutex::new(receiver);
+    loop {
+        let answer = py.detach(|| receiver.lock().map_or(Err(mpsc::RecvTimeoutError::Disconnected), |r| r.recv_timeout(SLICE)));
+        match answer {
+            Ok(answer) => return answer.map_err(|error| to_python(py, &error)),
+            Err(mpsc::RecvTimeoutError::Timeout) => py.check_signals()?,
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                let error = nt_memory::Error::Internal("a defect in nt-memory: a long call panicked; please report it".into());
+                return Err(to_python(py, &error));
+            }
+        }
+    }
+}
+
+/// Microseconds, or a datetime that `nt_memory.clock` converts.
+fn micros(time: &Bound<'_, PyAny>) -> PyResult<i64> {
+    match time.extract() {
+        Ok(micros) => Ok(micros),
+        Err(_) => time.py().import("nt_memory.clock")?.getattr("to_micros")?.call1((time,))?.extract(),
+    }
+}
+
+fn cold_engine(name: &str, has_path: bool) -> PyResult<ColdEngine> {
+    match (name, has_path) {
+        ("redb", true) => Ok(ColdEngine::Redb),
+        ("sled", true) => Ok(ColdEngine::Sled),
+        ("memory", false) => Ok(ColdEngine::Memory),
+        ("redb" | "sled", false) => Err(PyValueError::new_err(format!("engine {name:?} needs a path"))),
+        ("memory", true) => Err(PyValueError::new_err("engine \"memory\" keeps nothing and takes no path")),
+        _ => Err(PyValueError::new_err(format!("engine is {name:?}; use \"redb\", \"sled\" or \"memory\""))),
+    }
+}
+
+fn space((name, dim, metric, quantization, encoder): SpaceTuple) -> PyResult<VectorSpace> {
+    if metric != "cosine" {
+        return Err(PyValueError::new_err(format!("space {name:?} has metric {metric:?}; \"cosine\" is the one there is")));
+    }
+    let quantization = match quantization.as_str() {
+        "f16" => Quantization::F16,
+        "f32" => Quantization::F32,
+        _ => {
+            return Err(PyValueError::new_err(format!(
+                "space {name:?} has quantization {quantization:?}; use \"f16\" or \"f32\""
+            )));
+        }
+    };
+    Ok(VectorSpace { name, dim, quantization, encoder })
+}
