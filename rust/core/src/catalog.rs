@@ -129,8 +129,7 @@ impl Entry {
     /// Whether nothing of the record can be seen at or after the horizon.
     pub(crate) fn is_erased(&self, horizon: i64) -> bool {
         let settled = |version: &Version| version.visible_at <= horizon && version.recorded_at < horizon;
-        self.versions.iter().all(settled)
-            && self.versions.last().is_some_and(|version| version.is_expired(horizon))
+        self.versions.iter().all(settled) && self.versions.last().is_some_and(|version| version.is_expired(horizon))
     }
 }
 
@@ -171,9 +170,10 @@ impl Catalog {
     pub(crate) fn add(&mut self, id: &str, meta: &Meta, units: &[(String, Vec<f32>)]) -> Result<()> {
         let codes = self.codes(id, meta, units)?;
         let version = self.version(meta, codes);
-        let at = if let Some(at) = self.by_id.get(id) { *at } else {
-            let at = u32::try_from(self.entries.len())
-                .map_err(|_| Error::Internal("more than 2^32 records".into()))?;
+        let at = if let Some(at) = self.by_id.get(id) {
+            *at
+        } else {
+            let at = u32::try_from(self.entries.len()).map_err(|_| Error::Internal("more than 2^32 records".into()))?;
             self.by_id.insert(id.into(), at);
             self.entries.push(Entry { id: id.into(), versions: SmallVec::new(), forgotten: false });
             at

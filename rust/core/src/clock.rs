@@ -26,10 +26,7 @@ impl Clock {
     /// A clock that stands at `start_us` until it is moved.
     #[must_use]
     pub fn manual(start_us: i64) -> Self {
-        Self {
-            kind: Kind::Manual { elapsed: AtomicU64::new(0) },
-            last: AtomicI64::new(start_us),
-        }
+        Self { kind: Kind::Manual { elapsed: AtomicU64::new(0) }, last: AtomicI64::new(start_us) }
     }
 
     /// Whether time moves only by hand.

@@ -64,9 +64,7 @@ pub enum Error {
     #[error("the store is closed; open it again to go on")]
     Closed,
     /// A store was used in a forked child.
-    #[error(
-        "this store was opened before a fork and cannot be used in the child; open a new one there"
-    )]
+    #[error("this store was opened before a fork and cannot be used in the child; open a new one there")]
     Fork,
     /// A defect in the core.
     #[error("{0}")]

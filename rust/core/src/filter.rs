@@ -1,9 +1,11 @@
 //! Filters: a tree of tests, compiled against the catalogue's strings.
 
+#![allow(clippy::cast_precision_loss, reason = "numbers are compared as doubles, as the specification says")]
+
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Catalog, Symbol, Value, Version, NEVER, NONE};
-use crate::error::{value_error, Result};
+use crate::catalog::{Catalog, NEVER, NONE, Symbol, Value, Version};
+use crate::error::{Result, value_error};
 use crate::namespace::Namespace;
 
 /// A filter as it is given and logged.
@@ -88,9 +90,17 @@ pub(crate) enum Test {
     /// Text that holds this part, or a list that holds this word or number.
     Holds(String, Vec<Symbol>),
     /// Between two bounds, each inclusive or not.
-    Range { low: f64, high: f64, open_low: bool, open_high: bool },
+    Range {
+        low: f64,
+        high: f64,
+        open_low: bool,
+        open_high: bool,
+    },
     /// The same for times, which are exact integers.
-    Times { low: i64, high: i64 },
+    Times {
+        low: i64,
+        high: i64,
+    },
     Never,
 }
 

@@ -1,7 +1,7 @@
 //! Which process a store belongs to: a forked child may not use, nor drop, its parent's handles.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 static REGISTERED: Once = Once::new();

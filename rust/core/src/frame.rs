@@ -41,8 +41,8 @@ pub(crate) fn open(key: &[u8], frame: &[u8]) -> Result<Vec<u8>> {
     match kind {
         PLAIN => Ok(content.to_vec()),
         LZ4 => {
-            let (size, block) = lz4_flex::block::uncompressed_size(content)
-                .map_err(|_| corrupt("unreadable compressed value"))?;
+            let (size, block) =
+                lz4_flex::block::uncompressed_size(content).map_err(|_| corrupt("unreadable compressed value"))?;
             if size > MAX_VALUE {
                 return Err(corrupt("impossible length"));
             }

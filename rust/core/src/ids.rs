@@ -49,9 +49,7 @@ fn mix(value: u64) -> u64 {
 }
 
 fn encode(bits: u128) -> String {
-    (0..26)
-        .map(|i| char::from(ALPHABET[((bits >> (125 - 5 * i)) & 31) as usize]))
-        .collect()
+    (0..26).map(|i| char::from(ALPHABET[((bits >> (125 - 5 * i)) & 31) as usize])).collect()
 }
 
 #[cfg(test)]

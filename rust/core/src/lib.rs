@@ -36,7 +36,7 @@ pub mod tier;
 pub use clock::Clock;
 pub use error::{Error, Result};
 pub use filter::{Filter, Op, Operand};
-pub use namespace::{Namespace, MAX_KEY};
+pub use namespace::{MAX_KEY, Namespace};
 pub use record::{Attribute, Outcome, Record};
 pub use stats::Stats;
 pub use store::{

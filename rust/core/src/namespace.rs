@@ -81,9 +81,7 @@ impl Namespace {
     /// Whether `namespace` equals `prefix` or lies below it, by whole segments.
     #[must_use]
     pub fn has_prefix(namespace: &str, prefix: &str) -> bool {
-        namespace
-            .strip_prefix(prefix)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        namespace.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 
@@ -109,10 +107,7 @@ fn validate_segment(namespace: &str, segment: &str) -> Result<()> {
 /// Check a key.
 pub(crate) fn validate_key(key: &str) -> Result<()> {
     if key.is_empty() || key.len() > MAX_KEY {
-        return Err(Error::Namespace(format!(
-            "key has {} bytes; use 1 to {MAX_KEY}",
-            key.len()
-        )));
+        return Err(Error::Namespace(format!("key has {} bytes; use 1 to {MAX_KEY}", key.len())));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{value_error, Error, Result};
+use crate::error::{Error, Result, value_error};
 
 /// An indexed attribute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,16 +68,11 @@ impl Record {
         unit_interval("confidence", self.confidence.unwrap_or(0.0))?;
         unit_interval("trust", self.trust)?;
         if !(self.importance.is_finite() && self.importance >= 0.0) {
-            return value_error(format!(
-                "importance is {}; use a finite number >= 0",
-                self.importance
-            ));
+            return value_error(format!("importance is {}; use a finite number >= 0", self.importance));
         }
         for (name, attribute) in &self.attributes {
             if matches!(attribute, Attribute::Number(x) if !x.is_finite()) {
-                return value_error(format!(
-                    "attribute {name:?} is not finite; leave it out where it is unknown"
-                ));
+                return value_error(format!("attribute {name:?} is not finite; leave it out where it is unknown"));
             }
         }
         self.outcome.as_ref().map_or(Ok(()), validate_outcome)
@@ -182,6 +177,7 @@ mod serde_bytes_option {
         }
     }
 
+    #[allow(clippy::ref_option, reason = "serde calls it with a reference to the field")]
     pub fn serialize<S: Serializer>(value: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
         value.as_ref().map(|bytes| Bytes(bytes.clone())).serialize(serializer)
     }

@@ -30,6 +30,10 @@ impl Histogram {
         self.record(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX));
     }
 
+    fn count(&self) -> u64 {
+        self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).sum()
+    }
+
     /// p50, p95 and p99 in nanoseconds; `None` before the first measurement.
     fn percentiles(&self) -> Option<[u64; 3]> {
         let counts: Vec<u64> = self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).collect();
@@ -49,15 +53,16 @@ impl Histogram {
 
 fn bucket(nanos: u64) -> usize {
     let value = nanos.max(1 << SUB);
-    let power = 63 - value.leading_zeros();
+    let power = value.ilog2();
     let sub = (value >> (power - SUB)) & ((1 << SUB) - 1);
     (((power - SUB) as usize) << SUB) + sub as usize
 }
 
 fn upper_bound(bucket: usize) -> u64 {
-    let power = (bucket >> SUB) as u32;
+    let power = bucket >> SUB;
     let sub = (bucket & ((1 << SUB) - 1)) as u64;
-    ((1 << SUB) + sub + 1) << power
+    // The last bucket of all has no bound that fits.
+    ((1 << SUB) + sub + 1).checked_shl(u32::try_from(power).unwrap_or(u32::MAX)).unwrap_or(u64::MAX)
 }
 
 /// Timers of a store.
@@ -86,6 +91,8 @@ pub struct Stats {
     pub records: usize,
     pub recalls: i64,
     pub commits: u64,
+    /// Groups of commits written since the store was opened; one sync each.
+    pub groups: u64,
     /// What was timed, with p50, p95 and p99 in nanoseconds.
     pub latency_ns: Vec<(&'static str, [u64; 3])>,
 }
@@ -113,6 +120,7 @@ impl Stats {
             records: shared.catalog.len(),
             recalls: counts.recalls,
             commits: shared.head.commit,
+            groups: metrics.commits.count(),
             latency_ns: timers.into_iter().filter_map(|(name, timer)| Some((name, timer.percentiles()?))).collect(),
         }
     }

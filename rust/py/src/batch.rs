@@ -1,13 +1,13 @@
 //! Operations of a batch in, its commit out.
 
 use nt_memory::{Answer, Commit, NamespaceOptions, Operation};
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyType};
-use pyo3::IntoPyObjectExt;
 
-use crate::record::{class, from_python, RawOutcome};
+use crate::record::{RawOutcome, class, from_python};
 
 #[derive(FromPyObject)]
 struct Put<'py> {
@@ -91,7 +91,11 @@ pub(crate) fn operation(operation: &Bound<'_, PyAny>) -> PyResult<Operation> {
             let Options { history, ttl, retention } = options;
             Operation::Configure { namespace, options: NamespaceOptions { history, ttl, retention } }
         }
-        other => return Err(PyTypeError::new_err(format!("a batch holds a {other}; see nt_memory.store for its operations"))),
+        other => {
+            return Err(PyTypeError::new_err(format!(
+                "a batch holds a {other}; see nt_memory.store for its operations"
+            )));
+        }
     })
 }
 
@@ -110,7 +114,7 @@ pub(crate) fn commit<'py>(py: Python<'py>, commit: &Commit) -> PyResult<Bound<'p
     class(py, &CLASS, "Commit")?.call1((commit.number, commit.recorded_at, results))
 }
 
-pub(crate) fn options<'py>(py: Python<'py>, options: NamespaceOptions) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn options(py: Python<'_>, options: NamespaceOptions) -> PyResult<Bound<'_, PyAny>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     class(py, &CLASS, "NamespaceOptions")?.call1((options.history, options.ttl, options.retention))
 }

@@ -1,6 +1,6 @@
 //! Core errors become the exceptions of `nt_memory.errors`.
 
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nt_memory::Error;
 use pyo3::prelude::*;

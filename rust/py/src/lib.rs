@@ -1,5 +1,7 @@
 //! Python binding: convert, release the GIL, call the core, map the error.
 
+#![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
+
 mod batch;
 mod clock;
 mod errors;

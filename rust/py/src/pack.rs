@@ -1,4 +1,4 @@
-//! Payloads: MessagePack, with NumPy arrays as an extension type.
+//! Payloads: `MessagePack`, with `NumPy` arrays as an extension type.
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -15,7 +15,7 @@ fn error(py: Python<'_>, message: String) -> PyErr {
     crate::errors::to_python(py, &nt_memory::Error::Serialization(message))
 }
 
-/// Encode JSON types, bytes and NumPy arrays as MessagePack.
+/// Encode JSON types, bytes and `NumPy` arrays as `MessagePack`.
 #[pyfunction]
 #[pyo3(signature = (value, /))]
 pub(crate) fn pack<'py>(py: Python<'py>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
@@ -59,7 +59,8 @@ fn put_int(out: &mut Vec<u8>, value: &Bound<'_, PyAny>) -> PyResult<()> {
     if let Ok(number) = value.extract::<i64>() {
         return into_vec(write::write_sint(out, number));
     }
-    let number = value.extract::<u64>().map_err(|_| error(value.py(), format!("{value} leaves 64 bits; store it as text")))?;
+    let number =
+        value.extract::<u64>().map_err(|_| error(value.py(), format!("{value} leaves 64 bits; store it as text")))?;
     into_vec(write::write_uint(out, number))
 }
 

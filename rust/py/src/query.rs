@@ -59,11 +59,12 @@ pub(crate) fn recorded_by(time: Option<i64>, commit: Option<u64>) -> PyResult<Re
 
 fn filter(tree: &Bound<'_, PyAny>) -> PyResult<Filter> {
     let packed = crate::pack::pack(tree.py(), tree)?;
-    rmp_serde::from_slice(packed.as_bytes())
-        .map_err(|error| PyValueError::new_err(format!("the filter's tree is not well formed ({error}); build it with Filter")))
+    rmp_serde::from_slice(packed.as_bytes()).map_err(|error| {
+        PyValueError::new_err(format!("the filter's tree is not well formed ({error}); build it with Filter"))
+    })
 }
 
-pub(crate) fn result<'py>(py: Python<'py>, result: SearchResult) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn result(py: Python<'_>, result: SearchResult) -> PyResult<Bound<'_, PyAny>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let matches = PyList::empty(py);
     for found in result.matches {
@@ -73,7 +74,7 @@ pub(crate) fn result<'py>(py: Python<'py>, result: SearchResult) -> PyResult<Bou
     class(py, &CLASS, "SearchResult")?.call1((matches, matched, forgotten, exact, commit, as_of))
 }
 
-fn found_to_python<'py>(py: Python<'py>, found: Match) -> PyResult<Bound<'py, PyAny>> {
+fn found_to_python(py: Python<'_>, found: Match) -> PyResult<Bound<'_, PyAny>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let record = found.record.map(|record| to_python(py, record)).transpose()?;
     class(py, &CLASS, "Match")?.call1((

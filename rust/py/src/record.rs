@@ -2,9 +2,9 @@
 
 use nt_memory::{Attribute, Outcome, Record};
 use numpy::{PyArray1, PyReadonlyArray1};
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::IntoPyObjectExt;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyMapping, PyString, PyTuple, PyType};
 
@@ -97,9 +97,8 @@ fn pairs<T>(
 
 /// A float32 vector; other dtypes are the caller's to convert.
 pub(crate) fn embedding(value: &Bound<'_, PyAny>) -> PyResult<Vec<f32>> {
-    let array: PyReadonlyArray1<'_, f32> = value
-        .extract()
-        .map_err(|_| PyTypeError::new_err("an embedding is a one-dimensional float32 NumPy array"))?;
+    let array: PyReadonlyArray1<'_, f32> =
+        value.extract().map_err(|_| PyTypeError::new_err("an embedding is a one-dimensional float32 NumPy array"))?;
     Ok(array.as_array().to_vec())
 }
 
@@ -124,7 +123,7 @@ pub(crate) fn class<'py>(
     cell.import(py, "nt_memory.store", name)
 }
 
-pub(crate) fn to_python<'py>(py: Python<'py>, record: Record) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn to_python(py: Python<'_>, record: Record) -> PyResult<Bound<'_, PyAny>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let embeddings = PyDict::new(py);
     for (space, vector) in record.embeddings {

@@ -1,12 +1,10 @@
 //! `nt_memory.store.Store`, embedded.
 
-use std::sync::mpsc;
 use std::sync::Arc;
+use std::sync::mpsc;
 use std::time::Duration;
 
-use nt_memory::{
-    CacheConfig, ColdEngine, Pending, Quantization, RecordedBy, Store, StoreConfig, VectorSpace,
-};
+use nt_memory::{CacheConfig, ColdEngine, Pending, Quantization, RecordedBy, Store, StoreConfig, VectorSpace};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -111,7 +109,8 @@ impl PyStore {
         namespace: &str,
         keys: Vec<String>,
     ) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
-        let values = guarded(py, || keys.iter().map(|key| self.inner.get(namespace, key)).collect::<Result<Vec<_>, _>>())?;
+        let values =
+            guarded(py, || keys.iter().map(|key| self.inner.get(namespace, key)).collect::<Result<Vec<_>, _>>())?;
         Ok(values.into_iter().map(|value| value.map(|value| PyBytes::new(py, value.bytes()))).collect())
     }
 
@@ -132,7 +131,8 @@ impl PyStore {
         limit: i64,
         cursor: Option<&str>,
     ) -> PyResult<(Vec<String>, Option<String>)> {
-        let limit = usize::try_from(limit).map_err(|_| PyValueError::new_err(format!("limit is {limit}; use at least 1")))?;
+        let limit =
+            usize::try_from(limit).map_err(|_| PyValueError::new_err(format!("limit is {limit}; use at least 1")))?;
         guarded(py, || self.inner.scan(namespace, prefix, limit, cursor))
     }
 
@@ -213,6 +213,7 @@ impl PyStore {
         dict.set_item("records", stats.records)?;
         dict.set_item("recalls", stats.recalls)?;
         dict.set_item("commits", stats.commits)?;
+        dict.set_item("commit_groups", stats.groups)?;
         let latency = PyDict::new(py);
         for (name, [p50, p95, p99]) in stats.latency_ns {
             let percentiles = PyDict::new(py);
@@ -267,12 +268,14 @@ fn interruptible<T: Send + 'static>(
     // A receiver is not `Sync`; it is only ever used by this thread.
     let receiver = std::sync::Mutex::new(receiver);
     loop {
-        let answer = py.detach(|| receiver.lock().map_or(Err(mpsc::RecvTimeoutError::Disconnected), |r| r.recv_timeout(SLICE)));
+        let answer =
+            py.detach(|| receiver.lock().map_or(Err(mpsc::RecvTimeoutError::Disconnected), |r| r.recv_timeout(SLICE)));
         match answer {
             Ok(answer) => return answer.map_err(|error| to_python(py, &error)),
             Err(mpsc::RecvTimeoutError::Timeout) => py.check_signals()?,
             Err(mpsc::RecvTimeoutError::Disconnected) => {
-                let error = nt_memory::Error::Internal("a defect in nt-memory: a long call panicked; please report it".into());
+                let error =
+                    nt_memory::Error::Internal("a defect in nt-memory: a long call panicked; please report it".into());
                 return Err(to_python(py, &error));
             }
         }
@@ -300,7 +303,9 @@ fn cold_engine(name: &str, has_path: bool) -> PyResult<ColdEngine> {
 
 fn space((name, dim, metric, quantization, encoder): SpaceTuple) -> PyResult<VectorSpace> {
     if metric != "cosine" {
-        return Err(PyValueError::new_err(format!("space {name:?} has metric {metric:?}; \"cosine\" is the one there is")));
+        return Err(PyValueError::new_err(format!(
+            "space {name:?} has metric {metric:?}; \"cosine\" is the one there is"
+        )));
     }
     let quantization = match quantization.as_str() {
         "f16" => Quantization::F16,

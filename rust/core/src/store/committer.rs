@@ -2,7 +2,7 @@
 //! it once, applies it to memory, answers all.
 
 use std::collections::VecDeque;
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use parking_lot::{Condvar, Mutex};
 
 use super::ops::{Commit, Operation};
 use super::plan::{Planner, Staged};
-use super::state::{Head, HEAD};
-use super::{sweep, Inner};
+use super::state::{HEAD, Head};
+use super::{Inner, sweep};
 use crate::error::{Error, Result};
 use crate::tier::cold::Change;
 use crate::{frame, keys, record};
@@ -196,9 +196,9 @@ fn run(inner: &Inner) {
         let mut waiting = Vec::new();
         let outcome = failed.clone().map_or_else(
             || {
-                catch_unwind(AssertUnwindSafe(|| commit_group(inner, &group, &mut due, &mut waiting))).unwrap_or_else(|_| {
-                    Err(Error::Internal("the committer panicked; reopen the store, and please report it".into()))
-                })
+                catch_unwind(AssertUnwindSafe(|| commit_group(inner, &group, &mut due, &mut waiting))).unwrap_or_else(
+                    |_| Err(Error::Internal("the committer panicked; reopen the store, and please report it".into())),
+                )
             },
             Err,
         );

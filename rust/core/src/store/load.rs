@@ -1,6 +1,6 @@
 //! Opening: the store's state and the catalogue, from L3.
 
-use super::state::{Head, NamespaceState, Namespaces, FORMAT, HEAD, SPACES};
+use super::state::{FORMAT, HEAD, Head, NamespaceState, Namespaces, SPACES};
 use super::{Shared, StoreConfig};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
@@ -92,7 +92,8 @@ fn load_records(cold: &dyn ColdStore, catalog: &mut Catalog) -> Result<()> {
     })?;
     let mut versions: Vec<(String, Meta)> = Vec::new();
     each(cold, keys::META, |row, value| {
-        let (id, _) = keys::parse_version(row).ok_or_else(|| Error::Corruption("a version row has no id; restore a backup".into()))?;
+        let (id, _) = keys::parse_version(row)
+            .ok_or_else(|| Error::Corruption("a version row has no id; restore a backup".into()))?;
         versions.push((id.to_owned(), record::decode(&value, "version")?));
         Ok(())
     })?;
@@ -111,7 +112,8 @@ fn load_records(cold: &dyn ColdStore, catalog: &mut Catalog) -> Result<()> {
 fn units(cold: &dyn ColdStore, catalog: &Catalog, id: &str, meta: &Meta) -> Result<Vec<(String, Vec<f32>)>> {
     let mut units = Vec::new();
     for (name, source) in &meta.embeddings {
-        let shared_with_kept = catalog.entry(id).is_some_and(|entry| entry.versions.iter().any(|v| v.number == *source));
+        let shared_with_kept =
+            catalog.entry(id).is_some_and(|entry| entry.versions.iter().any(|v| v.number == *source));
         if *source != meta.version && shared_with_kept {
             continue;
         }

@@ -15,17 +15,15 @@ mod verify;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 pub use committer::Pending;
+pub use ops::{Answer, Commit, Match, NamespaceOptions, Operation, Query, RecordedBy, SearchResult, Weights};
 pub use read::Value;
-pub use ops::{
-    Answer, Commit, Match, NamespaceOptions, Operation, Query, RecordedBy, SearchResult, Weights,
-};
 
 use self::committer::Queue;
 use self::state::{Head, NamespaceState, Namespaces};
@@ -263,13 +261,7 @@ fn lock_directory(path: &Path) -> Result<File> {
     let fail = |error: std::io::Error| Error::Storage(format!("{}: {error}", path.display()));
     create_private(path).map_err(fail)?;
     let name = path.join("LOCK");
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(name)
-        .map_err(fail)?;
+    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(name).map_err(fail)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {

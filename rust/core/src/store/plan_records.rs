@@ -2,10 +2,10 @@
 
 use super::ops::Answer;
 use super::plan::{Effect, Planned, Planner};
-use crate::error::{value_error, Error, Result};
+use crate::error::{Error, Result, value_error};
 use crate::keys;
 use crate::namespace::Namespace;
-use crate::record::{self, validate_id, validate_outcome, Body, Meta, MetaOutcome, Outcome, Record};
+use crate::record::{self, Body, Meta, MetaOutcome, Outcome, Record, validate_id, validate_outcome};
 
 /// What a batch finds of a record.
 struct Known {

@@ -6,11 +6,11 @@
 
 use std::cmp::Ordering;
 
+use super::Shared;
 use super::ops::{Match, Weights};
 use super::search::Prepared;
-use super::Shared;
-use crate::catalog::{Catalog, Entry, Symbol, Value, Version, NONE};
-use crate::error::{value_error, Result};
+use crate::catalog::{Catalog, Entry, NONE, Symbol, Value, Version};
+use crate::error::{Result, value_error};
 
 /// Wider than the error of a fast cosine.
 const MARGIN: f64 = 1e-5;
@@ -137,11 +137,8 @@ impl Ranking<'_> {
     pub(super) fn rank(&self, candidates: &mut Vec<Candidate>) -> Vec<Match> {
         let query = self.prepared.query;
         let scale = median_reward(candidates);
-        let places = if query.diversity > 0.0 {
-            query.top_k.saturating_mul(POOL_FACTOR).max(POOL_MIN)
-        } else {
-            query.top_k
-        };
+        let places =
+            if query.diversity > 0.0 { query.top_k.saturating_mul(POOL_FACTOR).max(POOL_MIN) } else { query.top_k };
         if let Some(key) = self.prepared.key {
             self.sort_by_key(candidates, key, places);
         } else {
@@ -163,10 +160,9 @@ impl Ranking<'_> {
 
     fn sort_by_score(&self, candidates: &mut Vec<Candidate>, scale: f64, places: usize) {
         let query = self.prepared.query;
-        for at in 0..candidates.len() {
-            let cosine = f64::from(candidates[at].cosine);
-            let parts = self.parts(&candidates[at], scale, cosine);
-            candidates[at].score = parts.score(&query.weights);
+        for candidate in &mut *candidates {
+            let parts = self.parts(candidate, scale, f64::from(candidate.cosine));
+            candidate.score = parts.score(&query.weights);
         }
         if candidates.len() > places {
             let (_, last, _) = candidates.select_nth_unstable_by(places - 1, |a, b| b.score.total_cmp(&a.score));
@@ -174,9 +170,9 @@ impl Ranking<'_> {
             candidates.retain(|candidate| candidate.score >= floor);
         }
         if self.prepared.unit.is_some() {
-            for at in 0..candidates.len() {
-                let parts = self.parts(&candidates[at], scale, self.cosine(&candidates[at]));
-                candidates[at].score = parts.score(&query.weights);
+            for candidate in &mut *candidates {
+                let parts = self.parts(candidate, scale, self.cosine(candidate));
+                candidate.score = parts.score(&query.weights);
             }
         }
         candidates.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then_with(|| self.by_id(a, b)));
@@ -198,8 +194,8 @@ impl Ranking<'_> {
             candidates.truncate(places);
         }
         candidates.sort_unstable_by(order);
-        for at in 0..candidates.len() {
-            candidates[at].score = key.read(self.version(&candidates[at])).unwrap_or(0.0);
+        for candidate in candidates {
+            candidate.score = key.read(self.version(candidate)).unwrap_or(0.0);
         }
     }
 
@@ -287,7 +283,7 @@ fn median_reward(candidates: &[Candidate]) -> f64 {
     let upper = *upper;
     let lower = below.iter().copied().max_by(f64::total_cmp);
     let median = match lower {
-        Some(lower) if sizes.len() % 2 == 0 => (lower + upper) / 2.0,
+        Some(lower) if sizes.len().is_multiple_of(2) => f64::midpoint(lower, upper),
         _ => upper,
     };
     if median > 0.0 { median } else { 1.0 }

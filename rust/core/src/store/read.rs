@@ -8,7 +8,7 @@ use super::plan_records::forgotten;
 use super::state::NamespaceState;
 use super::{Inner, Shared, Store};
 use crate::catalog::Bound;
-use crate::error::{value_error, Error, Result};
+use crate::error::{Error, Result, value_error};
 use crate::namespace::{self, Namespace};
 use crate::record::{self, Body, Meta, Outcome, Record};
 use crate::stats::Stats;
@@ -123,7 +123,13 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Namespace`], [`Error::Value`] for a limit of zero.
-    pub fn scan(&self, namespace: &str, prefix: &str, limit: usize, cursor: Option<&str>) -> Result<(Vec<String>, Option<String>)> {
+    pub fn scan(
+        &self,
+        namespace: &str,
+        prefix: &str,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<(Vec<String>, Option<String>)> {
         self.inner.ensure_usable()?;
         Namespace::validate(namespace)?;
         if limit == 0 {
@@ -259,13 +265,7 @@ impl Inner {
     }
 }
 
-fn assemble(
-    id: &str,
-    meta: Meta,
-    body: Body,
-    embeddings: Vec<(String, Vec<f32>)>,
-    outcome: Option<Outcome>,
-) -> Record {
+fn assemble(id: &str, meta: Meta, body: Body, embeddings: Vec<(String, Vec<f32>)>, outcome: Option<Outcome>) -> Record {
     Record {
         id: id.to_owned(),
         namespace: meta.namespace,
@@ -347,7 +347,9 @@ pub(crate) fn check_recorded_by(
         return Ok(());
     }
     Err(Error::Horizon {
-        message: format!("{namespace:?} can be asked as recorded by commit {first} or later; {commit} lies before its horizon"),
+        message: format!(
+            "{namespace:?} can be asked as recorded by commit {first} or later; {commit} lies before its horizon"
+        ),
         horizon,
     })
 }

@@ -9,7 +9,7 @@ use super::ranking::{self, Candidate, Key, Ranking};
 use super::read::{bound, check_horizon, check_recorded_by, missing};
 use super::{Shared, Store};
 use crate::catalog::{Bound, Entry, Version};
-use crate::error::{value_error, Result};
+use crate::error::{Result, value_error};
 use crate::filter::Compiled;
 use crate::namespace::Namespace;
 
@@ -51,24 +51,8 @@ impl Store {
         let started = Instant::now();
         check_arguments(query)?;
         for _ in 0..ATTEMPTS {
-            let (mut result, numbers) = {
-                let now = self.inner.now();
-                let shared = self.inner.shared.read();
-                let prepared = prepare(&shared, query, now)?;
-                let mut found = find(&shared, &prepared);
-                let matched = found.candidates.len();
-                let ranking = Ranking { shared: &shared, prepared: &prepared };
-                let matches = ranking.rank(&mut found.candidates);
-                let numbers: Vec<u32> = matches.iter().map(|m| m.version).collect();
-                let commit = match query.recorded_by {
-                    RecordedBy::Commit(commit) => commit.min(shared.head.commit),
-                    _ => shared.head.commit,
-                };
-                let forgotten = found.forgotten;
-                let as_of = prepared.as_of;
-                (SearchResult { matches, matched, forgotten, exact: true, commit, as_of }, numbers)
-            };
-            if !query.bodies || self.attach(&mut result.matches, &numbers)? {
+            let mut result = self.ranked(query)?;
+            if !query.bodies || self.attach(&mut result.matches)? {
                 self.inner.metrics.recalls.record_since(started);
                 return Ok(result);
             }
@@ -77,10 +61,30 @@ impl Store {
         Err(missing("of a search"))
     }
 
+    /// The matches without their records, from one state of the catalogue.
+    fn ranked(&self, query: &Query) -> Result<SearchResult> {
+        let now = self.inner.now();
+        let shared = self.inner.shared.read();
+        let prepared = prepare(&shared, query, now)?;
+        let mut found = find(&shared, &prepared);
+        let head = shared.head.commit;
+        Ok(SearchResult {
+            matched: found.candidates.len(),
+            matches: Ranking { shared: &shared, prepared: &prepared }.rank(&mut found.candidates),
+            forgotten: found.forgotten,
+            exact: true,
+            commit: match query.recorded_by {
+                RecordedBy::Commit(commit) => commit.min(head),
+                _ => head,
+            },
+            as_of: prepared.as_of,
+        })
+    }
+
     /// Fetch the records of all matches; `false` where one is being forgotten.
-    fn attach(&self, matches: &mut [Match], numbers: &[u32]) -> Result<bool> {
-        for (found, number) in matches.iter_mut().zip(numbers) {
-            let Some(record) = self.inner.record(&found.id, *number)? else { return Ok(false) };
+    fn attach(&self, matches: &mut [Match]) -> Result<bool> {
+        for found in matches {
+            let Some(record) = self.inner.record(&found.id, found.version)? else { return Ok(false) };
             found.record = Some(record);
         }
         Ok(true)
@@ -178,9 +182,11 @@ fn find_in(shared: &Shared, prepared: &Prepared<'_>, start: usize, entries: &[En
             found.forgotten += 1;
             continue;
         }
-        let cosine = prepared.unit.as_deref().zip(slot).map_or(0.0, |(unit, slot)| {
-            shared.catalog.spaces[usize::from(prepared.space)].cosine_fast(unit, slot)
-        });
+        let cosine = prepared
+            .unit
+            .as_deref()
+            .zip(slot)
+            .map_or(0.0, |(unit, slot)| shared.catalog.spaces[usize::from(prepared.space)].cosine_fast(unit, slot));
         found.candidates.push(ranking::candidate(start + offset, entry, version, cosine));
     }
     found

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::plan::{split_value, Effect, Staged};
+use super::plan::{Effect, Staged, split_value};
 use super::state::NamespaceState;
 use super::{Inner, Shared};
 use crate::catalog::{Catalog, Entry};
@@ -109,10 +109,8 @@ fn erase_records(
 
 /// Versions that no question at or after the horizon can be answered with.
 fn erasable(entry: &Entry, horizon: i64) -> Vec<u32> {
-    let settled = entry
-        .versions
-        .iter()
-        .rposition(|version| version.visible_at <= horizon && version.recorded_at < horizon);
+    let settled =
+        entry.versions.iter().rposition(|version| version.visible_at <= horizon && version.recorded_at < horizon);
     let Some(at) = settled else { return Vec::new() };
     let end = at + usize::from(entry.versions[at].is_expired(horizon));
     entry.versions[..end].iter().map(|version| version.number).collect()
@@ -193,13 +191,7 @@ fn erase_history(inner: &Inner, namespace: &str, horizon: i64, work: &mut Staged
 }
 
 /// Keep the horizon that rows were erased for.
-fn raise_horizon(
-    catalog: &Catalog,
-    name: &str,
-    state: &NamespaceState,
-    horizon: i64,
-    work: &mut Staged,
-) -> Result<()> {
+fn raise_horizon(catalog: &Catalog, name: &str, state: &NamespaceState, horizon: i64, work: &mut Staged) -> Result<()> {
     let commit = state.commit.max(catalog.greatest_commit(name, horizon));
     let state = NamespaceState { horizon: Some(horizon), commit, ..*state };
     work.rows.insert(keys::named(keys::NAMESPACE, name), Some(record::encode(&state)?));

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::state::Counts;
 use super::Store;
+use super::state::Counts;
 use crate::error::{Error, Result};
 use crate::record::{self, Meta};
 use crate::{frame, keys};

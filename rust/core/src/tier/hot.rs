@@ -7,8 +7,8 @@
 //! No guard of the map leaves a function.
 
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam_utils::CachePadded;
 use dashmap::{DashMap, SharedValue};
@@ -19,7 +19,8 @@ use crate::clock::Clock;
 
 /// Entries looked at to find one to evict.
 const SAMPLES: usize = 8;
-/// Insertions between two writes of the same entry's last access cost nothing in order.
+/// One hit in so many refreshes the coarse time.
+const REFRESH: u64 = 64;
 const NEVER: i64 = i64::MAX;
 const STRIPES: usize = 16;
 
@@ -174,7 +175,7 @@ impl HotCache {
                 entry.head().last_access.store(tick, Ordering::Relaxed);
             }
         }
-        if self.hits[stripe()].fetch_add(1, Ordering::Relaxed) & 63 == 0 {
+        if self.hits[stripe()].fetch_add(1, Ordering::Relaxed).is_multiple_of(REFRESH) {
             self.refresh();
         }
         Some(entry)
@@ -216,7 +217,15 @@ impl HotCache {
         self.place(hash, namespace, key, value, expires_at, Some(ticket));
     }
 
-    fn place(&self, hash: u64, namespace: &str, key: &str, value: &[u8], expires_at: Option<i64>, ticket: Option<Ticket>) {
+    fn place(
+        &self,
+        hash: u64,
+        namespace: &str,
+        key: &str,
+        value: &[u8],
+        expires_at: Option<i64>,
+        ticket: Option<Ticket>,
+    ) {
         self.refresh();
         let entry = self.build(hash, namespace, key, value, expires_at);
         if entry.cost() > self.max_bytes.load(Ordering::Relaxed) / 4 {
@@ -375,8 +384,9 @@ impl HotCache {
 }
 
 fn hash_as_usize(hash: u64) -> usize {
-    // The map takes its shard from the high half, the table its tag from the top bits of what is left.
-    hash as usize
+    #[allow(clippy::cast_possible_truncation, reason = "the map spreads by whatever bits there are")]
+    let hash = hash as usize;
+    hash
 }
 
 /// Threads count in cells of their own, so that hits on one core do not slow another.
@@ -387,7 +397,6 @@ fn stripe() -> usize {
     }
     MINE.with(|mine| *mine)
 }
-
 
 #[cfg(test)]
 mod tests;

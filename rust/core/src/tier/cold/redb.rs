@@ -19,10 +19,8 @@ impl RedbCold {
     /// # Errors
     /// [`Error::Corruption`] for a file that is no sound redb database, else [`Error::Storage`].
     pub fn open(path: &Path) -> Result<Self> {
-        let database = Database::builder()
-            .set_cache_size(64 << 20)
-            .create(path)
-            .map_err(|error| at(path, &error.into()))?;
+        let database =
+            Database::builder().set_cache_size(64 << 20).create(path).map_err(|error| at(path, &error.into()))?;
         let cold = Self { database, path: path.to_path_buf() };
         cold.create_table().map_err(|error| at(path, &error))?;
         Ok(cold)

@@ -56,9 +56,9 @@ pub(crate) fn dot_exact(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use core::arch::x86_64::{
-        __m128i, _mm256_add_ps, _mm256_castps256_ps128, _mm256_cvtph_ps, _mm256_extractf128_ps,
-        _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32,
-        _mm_loadu_si128, _mm_movehl_ps, _mm_shuffle_ps,
+        __m128i, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_loadu_si128, _mm_movehl_ps, _mm_shuffle_ps, _mm256_add_ps,
+        _mm256_castps256_ps128, _mm256_cvtph_ps, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
+        _mm256_setzero_ps,
     };
 
     use half::f16;
@@ -68,6 +68,7 @@ mod x86 {
         unsafe { dot_f16(query, code) }
     }
 
+    #[allow(clippy::cast_ptr_alignment, reason = "the load accepts any alignment")]
     #[target_feature(enable = "avx2,f16c,fma")]
     fn dot_f16(query: &[f32], code: &[f16]) -> f32 {
         let length = query.len().min(code.len());
@@ -82,11 +83,7 @@ mod x86 {
                 let q = query.as_ptr().add(at);
                 let c = code.as_ptr().add(at).cast::<__m128i>();
                 even = _mm256_fmadd_ps(_mm256_loadu_ps(q), _mm256_cvtph_ps(_mm_loadu_si128(c)), even);
-                odd = _mm256_fmadd_ps(
-                    _mm256_loadu_ps(q.add(8)),
-                    _mm256_cvtph_ps(_mm_loadu_si128(c.add(1))),
-                    odd,
-                );
+                odd = _mm256_fmadd_ps(_mm256_loadu_ps(q.add(8)), _mm256_cvtph_ps(_mm_loadu_si128(c.add(1))), odd);
             }
         }
         let sum = _mm256_add_ps(even, odd);
@@ -110,7 +107,7 @@ mod tests {
             let halves: Vec<f16> = pairs.iter().map(|(_, c)| f16::from_f32(*c)).collect();
             let floats: Vec<f32> = halves.iter().map(|c| c.to_f32()).collect();
             let exact = dot_exact(query.iter().zip(&floats).map(|(q, c)| (f64::from(*q), f64::from(*c))));
-            let bound = 1e-6 * (1.0 + pairs.len() as f64);
+            let bound = 1e-6 * (1.0 + f64::from(u32::try_from(pairs.len()).unwrap()));
             for dot in [dot_f16().0, dot_f16_portable] {
                 prop_assert!((f64::from(dot(&query, &halves)) - exact).abs() <= bound);
             }

@@ -3,7 +3,7 @@ use half::slice::HalfFloatSliceExt;
 use serde::{Deserialize, Serialize};
 
 use super::kernel::{self, DotF16};
-use crate::error::{value_error, Error, Result};
+use crate::error::{Error, Result, value_error};
 
 /// Largest dimension of a space.
 const MAX_DIM: usize = 8192;
@@ -101,11 +101,11 @@ impl Space {
         let at = slot as usize * dim;
         match &mut self.codes {
             Codes::F16(codes) => {
-                codes.resize(codes.len().max(at + dim), f16::ZERO);
+                grow(codes, at + dim, f16::ZERO);
                 codes[at..at + dim].convert_from_f32_slice(unit);
             }
             Codes::F32(codes) => {
-                codes.resize(codes.len().max(at + dim), 0.0);
+                grow(codes, at + dim, 0.0);
                 codes[at..at + dim].copy_from_slice(unit);
             }
         }
@@ -157,4 +157,12 @@ impl Space {
             Codes::F32(codes) => codes.capacity() * 4,
         }
     }
+}
+
+/// Make room in steps of an eighth: doubling would leave half of a large space empty.
+fn grow<T: Copy>(codes: &mut Vec<T>, length: usize, zero: T) {
+    if length > codes.capacity() {
+        codes.reserve_exact(length - codes.len() + codes.len() / 8);
+    }
+    codes.resize(codes.len().max(length), zero);
 }

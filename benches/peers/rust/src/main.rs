@@ -1,0 +1,85 @@
+//! The hot tier beside the cache it was modelled on, and a durable put beside raw redb.
+
+#![allow(missing_docs)]
+
+#[path = "../../../harness/mod.rs"]
+mod harness;
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use harness::{Bench, calls, keys};
+use ours::{Clock, ColdEngine, Operation, Store, StoreConfig};
+
+const KEYS: usize = 100_000;
+const CALLS: usize = 1_000_000;
+
+fn main() {
+    let mut bench = Bench::from_arguments();
+    bench.group("l1_cache", l1_cache);
+    bench.group("cold", cold);
+    bench.finish("peers_rust.jsonl");
+}
+
+/// Both caches hold the same 100,000 values of 100 bytes and are asked in the same order, in turns.
+fn l1_cache(bench: &mut Bench) {
+    let pairs = keys(KEYS);
+    let joined: Vec<String> = pairs.iter().map(|(namespace, key)| format!("{namespace}/{key}")).collect();
+    let ours = ours::HotCache::new(
+        ours::CacheConfig { max_entries: KEYS, ..ours::CacheConfig::default() },
+        Arc::new(Clock::system()),
+    );
+    let seed = seed::HotCache::new(seed::CacheConfig {
+        max_entries: KEYS,
+        ttl: Duration::from_secs(3600),
+        track_access: true,
+    });
+    for ((namespace, key), joined) in pairs.iter().zip(&joined) {
+        ours.insert(namespace, key, &[7; 100], None);
+        seed.insert(joined, vec![7; 100]);
+    }
+    for (name, hot, batch) in [("random_hit_100k", KEYS, 1), ("position_hit_1k_batch16", 1000, 16)] {
+        let asked = calls(&pairs[..hot], CALLS);
+        let asked_joined: Vec<String> = asked.iter().map(|(namespace, key)| format!("{namespace}/{key}")).collect();
+        for round in 1..=3 {
+            bench.latency(&format!("l1_cache/{name}/seed/{round}"), CALLS, batch, |i| {
+                black_box(seed.get(&asked_joined[i]).is_some());
+            });
+            bench.latency(&format!("l1_cache/{name}/ours/{round}"), CALLS, batch, |i| {
+                let (namespace, key) = &asked[i];
+                black_box(ours.get(namespace, key).is_some());
+            });
+        }
+    }
+    let fresh: Vec<String> = (0..2000).map(|i| format!("swarm/agent-7/new/{i}")).collect();
+    bench.latency("l1_cache/insert_at_capacity/seed", fresh.len(), 1, |i| seed.insert(&fresh[i], vec![7; 100]));
+    bench.latency("l1_cache/insert_at_capacity/ours", fresh.len(), 1, |i| {
+        ours.insert("swarm/agent-7", &fresh[i], &[7; 100], None);
+    });
+}
+
+/// One durable put of 100 bytes at a time.
+fn cold(bench: &mut Bench) {
+    let directory = tempfile::tempdir().unwrap();
+    let table: redb::TableDefinition<'_, &str, &[u8]> = redb::TableDefinition::new("rows");
+    let raw = redb::Database::create(directory.path().join("raw.redb")).unwrap();
+    let store = Store::open(StoreConfig {
+        path: Some(directory.path().join("store")),
+        engine: ColdEngine::Redb,
+        ..StoreConfig::default()
+    })
+    .unwrap();
+    let keys = keys(2000);
+    for round in 1..=2 {
+        bench.latency(&format!("cold/put_100B_single/raw_redb/{round}"), 1000, 1, |i| {
+            let write = raw.begin_write().unwrap();
+            write.open_table(table).unwrap().insert(keys[i].1.as_str(), [7_u8; 100].as_slice()).unwrap();
+            write.commit().unwrap();
+        });
+        bench.latency(&format!("cold/put_100B_single/ours/{round}"), 1000, 1, |i| {
+            let (namespace, key) = keys[i].clone();
+            store.commit(vec![Operation::Put { namespace, key, value: vec![7; 100], ttl: None }]).unwrap();
+        });
+    }
+}

@@ -1,0 +1,74 @@
+"""What the parts of `MemorySystem` share: the store and how text becomes a vector."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nt_memory._values import as_vector
+from nt_memory.embedding import HashingEmbedding
+from nt_memory.errors import VectorError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nt_memory.clock import Clock
+    from nt_memory.config import MemoryConfig
+    from nt_memory.embedding import EmbeddingProvider
+    from nt_memory.store import Store, Vector
+
+TEXT = "text"
+
+
+class Handle:
+    """A store with its configuration, clock and text encoder."""
+
+    def __init__(
+        self, config: MemoryConfig, store: Store, clock: Clock, embedder: EmbeddingProvider | None
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._embedder = embedder
+
+    def _embed(self, texts: Sequence[str]) -> list[Vector]:
+        """Return one vector a text for the space "text"."""
+        if self._embedder is None:
+            msg = "there is no space 'text': open with spaces={..., 'text': VectorSpace(dim=256)}"
+            raise VectorError(msg)
+        rows = self._embedder.embed(texts)
+        if len(rows) != len(texts):
+            msg = f"encoder {self._embedder.id!r} made {len(rows)} vectors of {len(texts)} texts"
+            raise VectorError(msg)
+        return [as_vector(row, f"vector of encoder {self._embedder.id!r}") for row in rows]
+
+
+def text_encoder(
+    config: MemoryConfig, embedder: EmbeddingProvider | None
+) -> EmbeddingProvider | None:
+    """Return the encoder of the space "text"; None where there is no such space.
+
+    Raises
+    ------
+    ValueError
+        The encoder does not fit the space.
+    """
+    space = config.spaces.get(TEXT)
+    if space is None:
+        if embedder is not None:
+            msg = f"embedder {embedder.id!r} needs a space 'text': name one in MemoryConfig.spaces"
+            raise ValueError(msg)
+        return None
+    encoder = embedder if embedder is not None else HashingEmbedding(space.dim)
+    if encoder.dim != space.dim:
+        msg = (
+            f"embedder {encoder.id!r} makes vectors of {encoder.dim} floats, "
+            f"spaces['text'].dim={space.dim}: make them equal"
+        )
+        raise ValueError(msg)
+    if space.encoder not in {None, encoder.id}:
+        msg = (
+            f"spaces['text'].encoder={space.encoder!r}, but the embedder is {encoder.id!r}: "
+            "pass the embedder that made the space, or name another space"
+        )
+        raise ValueError(msg)
+    return encoder

@@ -1,0 +1,234 @@
+"""The half of `MemorySystem` that writes records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from nt_memory._handle import TEXT, Handle
+from nt_memory.clock import from_micros, to_micros
+from nt_memory.errors import ConflictError, ForgottenError
+from nt_memory.filters import Filter
+from nt_memory.records import Outcome, Record
+from nt_memory.store import Expect, Forget, Query, RawOutcome, Settle, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from nt_memory.store import RawRecord
+
+_OUTCOME_FIELDS = ("reward", "payload", "known_at")
+_FAR = 2**62
+_NEVER_HOLDS = (Expect("dry-run", "key", None), Expect("dry-run", "key", b""))
+
+
+class Remembering(Handle):
+    """Records: written, settled and forgotten, each call one durable batch."""
+
+    def remember(self, record: Record) -> str:
+        """Write a record, or a new version of the one with its id; return the id.
+
+        A text is embedded in the space "text" where there is one.
+
+        Raises
+        ------
+        DimensionMismatchError, InvalidEmbeddingError
+            An embedding does not fit its space; nothing was stored.
+        ValueError
+            A later version has another namespace or kind.
+        ForgottenError
+            The id was forgotten.
+
+        Examples
+        --------
+        >>> from datetime import datetime, timezone
+        >>> from nt_memory import MemorySystem, Record
+        >>> at = datetime(2024, 1, 2, tzinfo=timezone.utc)
+        >>> with MemorySystem(":memory:") as memory:
+        ...     id = memory.remember(Record(namespace="notes", kind="note", event_time=at))
+        ...     memory.get_record(id).kind
+        'note'
+        """
+        return self.remember_many([record])[0]
+
+    def remember_many(self, records: Iterable[Record]) -> list[str]:
+        """Write several records in one batch, all or none; return their ids."""
+        raws = self._to_raw(list(records))
+        if not raws:
+            return []
+        return list(self._store.commit([Write(raw) for raw in raws]).results)
+
+    def _to_raw(self, records: list[Record]) -> list[RawRecord]:
+        for record in records:
+            if not isinstance(record, Record):
+                msg = f"{type(record).__name__} is no Record"
+                raise TypeError(msg)
+        raws = [record.to_raw() for record in records]
+        if self._embedder is None:
+            return raws
+        waiting = [
+            place
+            for place, raw in enumerate(raws)
+            if raw.text is not None and TEXT not in raw.embeddings
+        ]
+        if waiting:
+            vectors = self._embed([raws[place].text or "" for place in waiting])
+            for place, vector in zip(waiting, vectors, strict=True):
+                raw = raws[place]
+                raws[place] = replace(raw, embeddings={**raw.embeddings, TEXT: vector})
+        return raws
+
+    def settle(
+        self,
+        id: str,  # noqa: A002 (the name in the interface)
+        outcome: Outcome | Mapping[str, object],
+        known_at: datetime | None = None,
+        *,
+        revise: bool = False,
+    ) -> int:
+        """Write what a record led to, as a new version; return the version's number.
+
+        The version is visible from the outcome's own ``known_at`` on, so an
+        earlier ``as_of`` still sees the record without it.
+
+        Parameters
+        ----------
+        id
+            Of the record.
+        outcome
+            An `Outcome`, or a mapping with its fields.
+        known_at
+            From when it could be known, where the outcome does not say.
+        revise
+            Replace an outcome that is there already.
+
+        Raises
+        ------
+        SettledError
+            There is an outcome, and ``revise`` is False.
+        RecordNotFoundError, ForgottenError
+            There is no such record (any more).
+        ValueError
+            The outcome would be known before the record.
+
+        Examples
+        --------
+        >>> from datetime import datetime, timezone
+        >>> from nt_memory import MemorySystem, Record
+        >>> at = datetime(2024, 1, 2, tzinfo=timezone.utc)
+        >>> with MemorySystem(":memory:") as memory:
+        ...     id = memory.remember(Record(namespace="notes", kind="trade", event_time=at))
+        ...     version = memory.settle(id, {"reward": 1.5})
+        ...     memory.get_record(id).outcome.reward, memory.get_record(id, as_of=at).outcome
+        (1.5, None)
+        """
+        raw = _outcome(outcome, known_at).to_raw()
+        return int(self._store.commit([Settle(id, raw, revise)]).results[0])
+
+    def forget(self, what: str | Iterable[str] | Filter, *, dry_run: bool = False) -> int:
+        """Erase the content of records, at all times; return how many.
+
+        Their tombstones stay (ids, times and the fields that filters use): a
+        recall that could have met them says ``complete=False``.
+
+        Parameters
+        ----------
+        what
+            Ids, or a `Filter`: then those that a recall would find now.
+        dry_run
+            Only count.
+
+        Raises
+        ------
+        RecordNotFoundError
+            An id is not known; nothing was forgotten.
+        """
+        if isinstance(what, Filter):
+            ids = self._found(what)
+        else:
+            ids = [what] if isinstance(what, str) else list(dict.fromkeys(what))
+        if not ids:
+            return 0
+        if dry_run:
+            return sum(self._can_forget(id_) for id_ in ids)
+        return int(self._store.commit([Forget(ids)]).results[0])
+
+    def _found(self, filter_: Filter) -> list[str]:
+        query = Query(filter=filter_.tree(), top_k=1, bodies=False, weights=(0.0, 0.0, 0.0, 0.0))
+        matched = self._store.vector_search(query).matched
+        if not matched:
+            return []
+        found = self._store.vector_search(replace(query, top_k=matched))
+        return [match.id for match in found.matches]
+
+    def _can_forget(self, id_: str) -> bool:
+        """Tell a record from a tombstone by a batch that cannot be committed."""
+        probe = Settle(id_, RawOutcome(0.0, known_at=_FAR), revise=True)
+        try:
+            self._store.commit([probe, *_NEVER_HOLDS])
+        except ForgottenError:
+            return False
+        except ConflictError:
+            pass
+        return True
+
+    def get_record(
+        self,
+        id: str,  # noqa: A002 (the name in the interface)
+        as_of: datetime | None = None,
+        recorded_by: datetime | int | None = None,
+    ) -> Record | None:
+        """Return the version of a record that was visible; None where none was.
+
+        Parameters
+        ----------
+        id
+            Of the record.
+        as_of
+            The time asked for; the clock's now by default.
+        recorded_by
+            A time or a commit number: only what was written until then.
+
+        Raises
+        ------
+        ForgottenError
+            It was forgotten.
+        HorizonError
+            The time lies before what retention has left.
+        """
+        at = None if as_of is None else to_micros(as_of, "as_of")
+        raw = self._store.fetch(id, at, *held_by(recorded_by))
+        return None if raw is None else Record.from_raw(raw)
+
+
+def held_by(recorded_by: datetime | int | None) -> tuple[int | None, int | None]:
+    """Return ``recorded_by`` as (time, commit number), of which at most one is set."""
+    if recorded_by is None:
+        return None, None
+    if not isinstance(recorded_by, int):
+        return to_micros(recorded_by, "recorded_by"), None
+    if isinstance(recorded_by, bool) or recorded_by < 0:
+        msg = f"recorded_by={recorded_by!r}: give a datetime or a commit number from 0"
+        raise ValueError(msg)
+    return None, recorded_by
+
+
+def _outcome(outcome: Outcome | Mapping[str, object], known_at: datetime | None) -> Outcome:
+    if isinstance(outcome, Mapping):
+        unknown = [name for name in outcome if name not in _OUTCOME_FIELDS]
+        if unknown or "reward" not in outcome:
+            msg = f"outcome={dict(outcome)!r}: give reward, and payload and known_at if you like"
+            raise ValueError(msg)
+        outcome = Outcome(**outcome)  # type: ignore[arg-type]
+    if not isinstance(outcome, Outcome):
+        msg = f"{type(outcome).__name__} is no outcome: give an Outcome or a mapping"
+        raise TypeError(msg)
+    if known_at is None:
+        return outcome
+    if outcome.known_at is not None:
+        given = from_micros(to_micros(outcome.known_at))
+        msg = f"known_at={known_at!r}, but the outcome says {given!r}: give it once"
+        raise ValueError(msg)
+    return replace(outcome, known_at=known_at)

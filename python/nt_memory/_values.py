@@ -1,0 +1,104 @@
+"""Checks and conversions of the values that records are made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from nt_memory.errors import InvalidEmbeddingError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from nt_memory.store import Vector
+
+
+def pack(obj: object) -> bytes:
+    """Encode JSON types, bytes and arrays as MessagePack."""
+    from nt_memory import _native  # the extension is loaded when it is first used
+
+    return _native.pack(obj)
+
+
+def unpack(data: bytes) -> Any:
+    """Decode what `pack` encoded."""
+    from nt_memory import _native  # the extension is loaded when it is first used
+
+    return _native.unpack(data)
+
+
+def as_vector(value: npt.ArrayLike, name: str = "embedding") -> Vector:
+    """Return a read-only float32 copy of a one-dimensional array of numbers.
+
+    Raises
+    ------
+    InvalidEmbeddingError
+        It has another dtype than integers or floats, or not one dimension.
+    """
+    import numpy as np
+
+    try:
+        given = np.asarray(value)
+    except ValueError as error:  # ragged lists
+        msg = f"{name}: {error}; give a flat sequence of floats"
+        raise InvalidEmbeddingError(msg) from error
+    if given.dtype.kind not in "fiu":
+        msg = f"{name} has dtype {given.dtype}: give floats (float32 is kept as it is)"
+        raise InvalidEmbeddingError(msg)
+    if given.ndim != 1 or not given.size:
+        msg = f"{name} has shape {given.shape}: give one dimension, as in vector.ravel()"
+        raise InvalidEmbeddingError(msg)
+    with np.errstate(over="ignore"):  # becomes infinite, which the engine refuses
+        vector: Vector = given.astype(np.float32)
+    vector.setflags(write=False)
+    return vector
+
+
+def finite(name: str, value: object, low: float = -math.inf, high: float = math.inf) -> float:
+    """Return a number as float, checked against a closed range; NaN and infinity are outside."""
+    try:
+        number = math.nan if isinstance(value, (str, bytes)) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        msg = f"{name}={value!r}: give a number"
+        raise ValueError(msg) from error
+    if not (math.isfinite(number) and low <= number <= high):
+        msg = f"{name}={value!r}: give a finite number{_range(low, high)}"
+        raise ValueError(msg)
+    return number
+
+
+def _range(low: float, high: float) -> str:
+    if math.isfinite(high):
+        return f" from {low:g} to {high:g}"
+    return f" of at least {low:g}" if math.isfinite(low) else ""
+
+
+def texts(name: str, value: Iterable[str]) -> tuple[str, ...]:
+    """Return strings as a tuple; a lone string is an error, not its letters."""
+    if isinstance(value, str):
+        msg = f"{name}={value!r}: give a list of strings, as in [{value!r}]"
+        raise TypeError(msg)
+    items = tuple(value)
+    if not all(isinstance(item, str) for item in items):
+        msg = f"{name}={value!r}: give strings only"
+        raise ValueError(msg)
+    return items
+
+
+def same(left: object, right: object) -> bool:
+    """Compare values that may hold arrays, bit for bit in dtype and shape."""
+    import numpy as np
+
+    if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
+        return (
+            isinstance(left, np.ndarray)
+            and isinstance(right, np.ndarray)
+            and left.dtype == right.dtype
+            and np.array_equal(left, right)
+        )
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right)

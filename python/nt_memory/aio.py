@@ -1,0 +1,157 @@
+"""`AsyncMemorySystem`: the same calls as coroutines.
+
+Every method is made from the one of `MemorySystem`: same name, arguments,
+result and errors.  What the hot tier holds is answered at once; everything
+else runs on a bounded pool of threads, so the event loop never waits for a
+disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from nt_memory.errors import ClosedError
+from nt_memory.system import MemorySystem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from pathlib import Path
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from nt_memory.clock import Clock
+    from nt_memory.config import MemoryConfig
+    from nt_memory.embedding import EmbeddingProvider
+    from nt_memory.store import Store
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+MAX_WORKERS = 8
+
+
+def _in_pool(
+    method: Callable[Concatenate[MemorySystem, P], R],
+) -> Callable[Concatenate[AsyncMemorySystem, P], Coroutine[Any, Any, R]]:
+    """Make a coroutine of a method that runs on the pool."""
+
+    @functools.wraps(method)
+    async def call(self: AsyncMemorySystem, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        if self._closed:
+            msg = "the memory was closed: open it again"
+            raise ClosedError(msg)
+        bound = functools.partial(method, self.sync, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, bound)
+
+    return call
+
+
+def _at_once(
+    method: Callable[Concatenate[MemorySystem, P], R],
+) -> Callable[Concatenate[AsyncMemorySystem, P], Coroutine[Any, Any, R]]:
+    """Make a coroutine of a read by namespace and key that needs no thread for a hot key."""
+    pooled = _in_pool(method)
+
+    @functools.wraps(method)
+    async def call(self: AsyncMemorySystem, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        if self._is_hot(*args, **kwargs):
+            return method(self.sync, *args, **kwargs)
+        return await pooled(self, *args, **kwargs)
+
+    return call
+
+
+class AsyncMemorySystem:
+    """A `MemorySystem` for asyncio.
+
+    Parameters
+    ----------
+    memory
+        What it stands on (``sync``); it is closed with this one.
+    max_workers
+        Most calls that wait for the disk or search at the same time; others queue.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from nt_memory import AsyncMemorySystem
+    >>> async def main():
+    ...     async with await AsyncMemorySystem.open(":memory:") as memory:
+    ...         await memory.put("risk", "limit", b"5")
+    ...         return await memory.get("risk", "limit")
+    >>> asyncio.run(main())
+    b'5'
+    """
+
+    def __init__(self, memory: MemorySystem, *, max_workers: int = MAX_WORKERS) -> None:
+        self.sync = memory
+        self._pool = ThreadPoolExecutor(max_workers, thread_name_prefix="nt-memory")
+        self._closed = False
+        self._peek = getattr(memory.store, "peek", None)
+
+    @classmethod
+    async def open(
+        cls,
+        target: str | Path | MemoryConfig,
+        *,
+        clock: Clock | None = None,
+        store: Store | None = None,
+        embedder: EmbeddingProvider | None = None,
+        max_workers: int = MAX_WORKERS,
+    ) -> AsyncMemorySystem:
+        """Open a `MemorySystem` in a thread; the arguments are the same."""
+        made = functools.partial(MemorySystem, target, clock=clock, store=store, embedder=embedder)
+        return cls(await asyncio.to_thread(made), max_workers=max_workers)
+
+    def _is_hot(self, namespace: Any, key: Any, as_of: object = None) -> bool:
+        return as_of is None and self._peek is not None and bool(self._peek(namespace, key)[0])
+
+    get = _at_once(MemorySystem.get)
+    exists = _at_once(MemorySystem.exists)
+    get_json = _at_once(MemorySystem.get_json)
+    get_array = _at_once(MemorySystem.get_array)
+    put = _in_pool(MemorySystem.put)
+    put_many = _in_pool(MemorySystem.put_many)
+    get_many = _in_pool(MemorySystem.get_many)
+    delete = _in_pool(MemorySystem.delete)
+    keys = _in_pool(MemorySystem.keys)
+    compare_and_set = _in_pool(MemorySystem.compare_and_set)
+    increment = _in_pool(MemorySystem.increment)
+    put_json = _in_pool(MemorySystem.put_json)
+    put_array = _in_pool(MemorySystem.put_array)
+    configure_namespace = _in_pool(MemorySystem.configure_namespace)
+    remember = _in_pool(MemorySystem.remember)
+    remember_many = _in_pool(MemorySystem.remember_many)
+    settle = _in_pool(MemorySystem.settle)
+    forget = _in_pool(MemorySystem.forget)
+    get_record = _in_pool(MemorySystem.get_record)
+    recall = _in_pool(MemorySystem.recall)
+    search_similar = _in_pool(MemorySystem.search_similar)
+    replay = _in_pool(MemorySystem.replay)
+    stats = _in_pool(MemorySystem.stats)
+    flush = _in_pool(MemorySystem.flush)
+    verify = _in_pool(MemorySystem.verify)
+
+    async def close(self) -> None:
+        """Let what is running end, flush, and let go of the directory."""
+        self._closed = True
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._pool.shutdown()
+        self.sync.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()

@@ -1,0 +1,148 @@
+"""The figures of the report."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nt_memory import metrics
+from nt_memory.backtest.experiment import HOLD, MEMORY, PLAIN, SHUFFLED
+from nt_memory.backtest.report import charts, words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from nt_memory.backtest.experiment import Arm, Experiment
+    from nt_memory.backtest.report.recalled import Day
+
+CLASS = {MEMORY: "memory", PLAIN: "plain", SHUFFLED: "shuffled", HOLD: "hold"}
+# Drawn from the back to the front: what the report is about lies on top.
+ORDER = (HOLD, SHUFFLED, PLAIN, MEMORY)
+
+
+def intervals(experiment: Experiment) -> str:
+    """Draw each difference with its interval around a common zero."""
+    found = experiment.intervals
+    reach = 1.1 * max(max(abs(i.low), abs(i.high)) for i in found.values()) or 1.0
+    rows = []
+    for name, interval in found.items():
+        low, mid, high = (
+            50.0 + 50.0 * value / reach
+            for value in (interval.low, interval.difference, interval.high)
+        )
+        told = (
+            f"{words.number(interval.difference, sign=True)} "
+            f"<span>{words.number(interval.low, sign=True)} to "
+            f"{words.number(interval.high, sign=True)}</span>"
+        )
+        rows.append(
+            f'<div class="versus"><div class="name">memory {words.MINUS} {escape(name)}</div>'
+            f'<div class="told">{told}</div><div class="track"><i class="zero"></i>'
+            f'<i class="reach" style="left:{low:.2f}%;width:{high - low:.2f}%"></i>'
+            f'<i class="point" style="left:{mid:.2f}%"></i></div></div>'
+        )
+    sides = '<div class="sides"><span>memory worse</span><span>memory better</span></div>'
+    return "".join(rows) + sides
+
+
+def equity(experiment: Experiment) -> str:
+    """Draw the value of 1 in each arm on a logarithmic scale, labelled at its end."""
+    bars, start = experiment.bars, experiment.settings.start
+    runs = charts.buckets(len(bars) - start)
+    at = [bars.closed_at(start + stop - 1) for _, stop in runs]
+    curves = {
+        name: np.concatenate([[1.0], metrics.equity_curve(experiment.arms[name].run.returns)])
+        for name in ORDER
+    }
+    values = {name: [float(curve[stop - 1]) for _, stop in runs] for name, curve in curves.items()}
+    every = [value for line in values.values() for value in line]
+    scale = charts.Scale(0.96 * min(every), 1.04 * max(every), log=True)
+    ticks = charts.log_ticks(scale.low, scale.high)
+    years = charts.year_ticks(at)
+    body = "".join(charts.rule(scale, tick, "one" if tick == 1.0 else "grid") for tick in ticks)
+    body += "".join(
+        f'<path class="line {CLASS[name]}" d="{charts.line(line, scale)}"/>'
+        for name, line in values.items()
+    )
+    ends = charts.spread_out([scale.share(line[-1]) for line in values.values()], 0.055)
+    labels = "".join(
+        f'<span class="end {CLASS[name]}" style="top:{100 * top:.2f}%">{escape(name)} '
+        f"<b>{words.number(line[-1])}</b></span>"
+        for (name, line), top in zip(values.items(), ends, strict=True)
+    )
+    return (
+        '<div class="chart equity" id="equity"><div class="plot">'
+        f"{charts.svg(body, 'Value of 1 in each arm over time')}"
+        f"{charts.y_labels(scale, [(tick, f'{tick:g}') for tick in ticks])}"
+        f'{charts.x_labels(years)}<div class="cursor" hidden></div></div>'
+        f'<div class="ends">{labels}</div></div>'
+        f'<div class="readout" aria-live="polite"></div>{_readings(at, values)}'
+    )
+
+
+def _readings(at: Sequence[datetime], values: Mapping[str, Sequence[float]]) -> str:
+    """Return what the chart's cursor reads, for the script."""
+    data = {
+        "dates": [day.date().isoformat() for day in at],
+        "arms": [
+            {"name": name, "css": CLASS[name], "values": [round(value, 4) for value in line]}
+            for name, line in reversed(list(values.items()))
+        ],
+    }
+    return f'<script type="application/json" id="readings">{json.dumps(data)}</script>'
+
+
+def drawdowns(experiment: Experiment) -> str:
+    """Draw how far each arm was below its peak, one strip an arm, all on one scale."""
+    arms = [experiment.arms[name] for name in reversed(ORDER)]
+    deepest = min(arm.metrics.max_drawdown for arm in arms)
+    scale = charts.Scale(min(1.05 * deepest, -0.01), 0.0)
+    start = experiment.settings.start
+    runs = charts.buckets(len(experiment.bars) - start)
+    at = [experiment.bars.closed_at(start + stop - 1) for _, stop in runs]
+    strips = "".join(_strip(arm, scale, runs) for arm in arms)
+    years = charts.x_labels(charts.year_ticks(at))
+    return f'<div class="strips">{strips}<div class="years">{years}</div></div>'
+
+
+def _strip(arm: Arm, scale: charts.Scale, runs: list[tuple[int, int]]) -> str:
+    below = np.concatenate([[0.0], metrics.drawdowns(arm.run.returns)])
+    values = [float(below[start:stop].min()) for start, stop in runs]
+    css = CLASS[arm.name]
+    body = (
+        f'<path class="fill {css}" d="{charts.area(values, scale)}"/>'
+        f'<path class="line {css}" d="{charts.line(values, scale)}"/>'
+    )
+    drawing = charts.svg(body, f"Drawdown of {escape(arm.name)}")
+    return (
+        f'<div class="strip"><div class="name {css}">{escape(arm.name)} '
+        f"<b>{words.percent(arm.metrics.max_drawdown, 0)}</b></div>"
+        f'<div class="plot">{drawing}</div></div>'
+    )
+
+
+def paths(day: Day, holding: int) -> str:
+    """Draw the closes around a day (bold) over those around its analogues, joined at the day."""
+    every = np.concatenate([day.path, *day.paths])
+    low, high = float(every.min()), float(every.max())
+    margin = 0.05 * (high - low)
+    scale = charts.Scale(low - margin, high + margin)
+    after = charts.WIDTH * (len(day.path) - 1 - holding) / (len(day.path) - 1)
+    body = (
+        f'<rect class="after" x="{after:.1f}" y="0" width="{charts.WIDTH - after:.1f}" '
+        f'height="{charts.HEIGHT:.0f}"/>{charts.rule(scale, 0.0)}'
+    )
+    body += "".join(f'<path class="line past" d="{charts.line(p, scale)}"/>' for p in day.paths)
+    known, met = day.path[: len(day.path) - holding], day.path[-holding - 1 :]
+    body += f'<path class="line today" d="{charts.line(known, scale, right=after)}"/>'
+    body += f'<path class="line next" d="{charts.line(met, scale, left=after)}"/>'
+    labels = charts.y_labels(
+        scale,
+        [(value, words.percent(value, 0, sign=True)) for value in charts.round_ticks(low, high)],
+    )
+    drawing = charts.svg(body, "Closes around the day and around the states it recalled")
+    return f'<div class="chart paths"><div class="plot">{drawing}{labels}</div></div>'

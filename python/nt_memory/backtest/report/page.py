@@ -1,0 +1,123 @@
+"""The report as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import TYPE_CHECKING
+
+from nt_memory.backtest.experiment import HOLD, MEMORY, PLAIN, SHUFFLED
+from nt_memory.backtest.report import days, figures, words
+from nt_memory.backtest.report.recalled import chosen_days
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nt_memory.backtest.experiment import Experiment, Metrics
+
+ARMS = (MEMORY, PLAIN, SHUFFLED, HOLD)
+
+
+def render(experiment: Experiment, card: Mapping[str, object]) -> str:
+    """Return the report of an experiment; ``card`` is its run card."""
+    folder = files(__package__)
+
+    def read(name: str) -> str:
+        return folder.joinpath(name).read_text(encoding="utf-8")
+
+    holding = experiment.settings.holding
+    told = "".join(days.card(day, holding) for day in chosen_days(experiment))
+    return Template(read("page.html")).substitute(
+        _settings(experiment),
+        headline=f"{escape(experiment.verdict.capitalize())}.",
+        lede=lede(experiment),
+        intervals=figures.intervals(experiment),
+        table=table(experiment),
+        equity=figures.equity(experiment),
+        drawdowns=figures.drawdowns(experiment),
+        days=told or '<p class="note">No decision in this span rests on enough memories.</p>',
+        facts="".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in _facts(card)),
+        style=read("style.css"),
+        script=read("cursor.js"),
+    )
+
+
+def lede(experiment: Experiment) -> str:
+    """Say what was compared and what came out, in a paragraph."""
+    bars, settings = experiment.bars, experiment.settings
+    interval = experiment.intervals[PLAIN]
+    above = "above" if interval.difference >= 0 else "below"
+    spans = "which spans zero" if interval.spans_zero else "which leaves out zero"
+    return (
+        f"{len(bars) - settings.start:,} days of the S&amp;P 500, "
+        f"{words.month(bars.closed_at(settings.start))} to {words.month(bars.closed_at(-1))}. "
+        f"An agent that recalls the {settings.top_k} most similar earlier days and follows what "
+        f"they led to had a Sharpe ratio "
+        f"<b>{words.number(abs(interval.difference))}</b> {above} a rule without memory. "
+        f"The {words.percent(interval.level, 0)} interval of that difference runs from "
+        f"<b>{words.number(interval.low)}</b> to <b>{words.number(interval.high)}</b>, {spans}."
+    )
+
+
+def table(experiment: Experiment) -> str:
+    """Return measures by arm."""
+    head = "".join(
+        f'<th scope="col"><i class="key {figures.CLASS[name]}"></i>{escape(name)}</th>'
+        for name in ARMS
+    )
+    columns = [dict(_rows(experiment.arms[name].metrics)) for name in ARMS]
+    rows = []
+    for label in columns[0]:
+        cells = "".join(f"<td>{column[label]}</td>" for column in columns)
+        rows.append(f'<tr><th scope="row">{label}</th>{cells}</tr>')
+    return (
+        f'<table class="arms"><thead><tr><td></td>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _rows(m: Metrics) -> list[tuple[str, str]]:
+    return [
+        ("Total return", words.percent(m.total_return, sign=True)),
+        ("Return a year", words.percent(m.annual_return, sign=True)),
+        ("Sharpe ratio", words.number(m.sharpe)),
+        ("Sortino ratio", words.number(m.sortino)),
+        ("Max drawdown", words.percent(m.max_drawdown)),
+        ("Win rate", words.percent(m.win_rate)),
+        ("Turnover a year", f"{words.number(m.turnover, 1)}{words.THIN}{words.TIMES}"),
+        ("Mean exposure", words.percent(m.exposure, 0)),
+    ]
+
+
+def _settings(experiment: Experiment) -> dict[str, str]:
+    """Return what the prose of the page names."""
+    s, bars = experiment.settings, experiment.bars
+    interval = experiment.intervals[PLAIN]
+    return {
+        "level": words.percent(interval.level, 0),
+        "resamples": f"{interval.resamples:,}",
+        "block": words.number(interval.block, 0),
+        "momentum": str(s.momentum),
+        "threshold": f"{s.threshold:g}",
+        "holding": str(s.holding),
+        "top_k": str(s.top_k),
+        "fee": f"{1e4 * s.costs.fee:g}",
+        "slippage": f"{1e4 * s.costs.slippage:g}",
+        "warm_up": str(s.start - s.burn_in),
+        "burn_in": str(s.burn_in),
+        "first": words.day(bars.closed_at(0)),
+        "start": words.day(bars.closed_at(s.start)),
+    }
+
+
+def _facts(card: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Flatten the parts of the run card that say how to repeat the run."""
+    found: list[tuple[str, str]] = []
+    for name in ("data", "parameters", "encoder", "distance_kernel", "versions"):
+        value = card[name]
+        if isinstance(value, dict):
+            found += [(f"{name} {key}".replace("_", " "), str(item)) for key, item in value.items()]
+        else:
+            found.append((name.replace("_", " "), str(value)))
+    return found

@@ -1,0 +1,5 @@
+"""``python -m nt_memory.cli`` is ``ntm``."""
+
+from nt_memory.cli import main
+
+main()

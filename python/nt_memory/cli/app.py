@@ -1,0 +1,103 @@
+"""The commands of ``ntm`` and their options."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nt_memory.backtest import Settings
+from nt_memory.cli import stores
+from nt_memory.cli.demo import demo
+
+app = typer.Typer(
+    name="ntm",
+    help="A memory for trading agents: run the demo, look into a store.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+StorePath = Annotated[Path, typer.Argument(help="Directory of a store, such as runs/demo-1/store.")]
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 (the signature of a callback)
+    if wanted:
+        typer.echo(f"nt-memory {version('nt-memory')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+@app.command("demo")
+def demo_command(
+    seed: Annotated[int, typer.Option(min=0, help="Of ids, the placebo and the bootstrap.")] = 0,
+    bars: Annotated[
+        int | None,
+        typer.Option(
+            min=Settings().fewest_bars, help="Use only the first bars of the 5,031.", metavar="N"
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder in which a new one is made for this run.")
+    ] = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Find out whether memory helps, over twenty years of the S&P 500.
+
+    Four arms: memory, no memory, shuffled memory, buy and hold. Prints a table and the
+    interval of the Sharpe difference; writes report.html, run_card.json and
+    the store into a new folder.
+    """
+    demo(seed=seed, count=bars, out=out, as_json=as_json)
+
+
+@app.command("stats")
+def stats_command(path: StorePath, as_json: AsJson = False) -> None:
+    """Print the counters and sizes of a store."""
+    stores.stats(path, as_json=as_json)
+
+
+@app.command("verify")
+def verify_command(path: StorePath, as_json: AsJson = False) -> None:
+    """Check a store: every checksum, count and index entry.
+
+    Exits with 1 if one is wrong.
+    """
+    stores.verify(path, as_json=as_json)
+
+
+@app.command("recall")
+def recall_command(
+    path: StorePath,
+    text: Annotated[
+        str | None, typer.Argument(help="What to look for; without it, the latest records.")
+    ] = None,
+    namespace: Annotated[
+        str | None, typer.Option(help="This namespace and those below it.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="Records of this kind.")] = None,
+    symbol: Annotated[str | None, typer.Option(help="Records of this symbol.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Point in time, as 2008-10-10 or 2008-10-10T21:00 (UTC).")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, max=10_000, help="How many records.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Print what a store recalls as of a time, and why."""
+    wanted = stores.Wanted(text, namespace, kind, symbol, as_of, top)
+    stores.recall(path, wanted, as_json=as_json)

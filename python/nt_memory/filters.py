@@ -1,0 +1,202 @@
+"""Filters over records, run inside the search.
+
+A filter is a small tree of tests that combine with ``&``, ``|`` and ``~``.
+A field that a record does not have fails every test but `ne` and `not_in`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from nt_memory._values import finite
+from nt_memory.clock import to_micros
+
+_TEXTS = ("kind", "agent_id", "symbol", "regime", "namespace", "writer", "tags")
+_TIMES = ("event_time", "known_at", "recorded_at", "expires_at")
+_NUMBERS = ("importance", "confidence", "reward")
+_FIELDS = (*_TEXTS, *_TIMES, *_NUMBERS, "attributes")
+_ORDERED = frozenset({"gt", "ge", "lt", "le", "between"})
+_LISTS = frozenset({"in", "not_in", "between"})
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What one field is compared with; made by `ne`, `ge` and the others."""
+
+    op: str
+    value: Any
+
+
+def ne(value: object) -> Condition:
+    """Differ from a value; a field that is missing differs."""
+    return Condition("ne", value)
+
+
+def not_in(values: Iterable[object]) -> Condition:
+    """Be none of some values; a field that is missing is none of them."""
+    return Condition("not_in", list(values))
+
+
+def contains(value: str) -> Condition:
+    """Hold an element (a list) or a substring (a string)."""
+    return Condition("contains", value)
+
+
+def gt(value: object) -> Condition:
+    """Be greater than a number or later than a time."""
+    return Condition("gt", value)
+
+
+def ge(value: object) -> Condition:
+    """Be a number or time, or more."""
+    return Condition("ge", value)
+
+
+def lt(value: object) -> Condition:
+    """Be less than a number or earlier than a time."""
+    return Condition("lt", value)
+
+
+def le(value: object) -> Condition:
+    """Be a number or time, or less."""
+    return Condition("le", value)
+
+
+def between(low: object, high: object) -> Condition:
+    """Lie between two numbers or times, both included."""
+    return Condition("between", [low, high])
+
+
+class Filter:
+    """Which records to search: every test given as a keyword has to hold.
+
+    A value means equality (for ``namespace``: this one or below it; for
+    ``tags`` and list attributes: has this element), a list means any of them,
+    and `ne`, `not_in`, `contains`, `gt`, `ge`, `lt`, `le`, `between` do what
+    they say.  Times are aware datetimes.  ``Filter()`` lets everything pass.
+
+    Parameters
+    ----------
+    **tests
+        By field: kind, agent_id, symbol, regime, namespace, writer, tags,
+        event_time, known_at, recorded_at, expires_at, importance, confidence,
+        reward (as known at the time asked for), and attributes (a mapping).
+
+    Raises
+    ------
+    ValueError
+        An unknown field, or a value that the field cannot have.
+
+    Examples
+    --------
+    >>> good = Filter(kind="trade", attributes={"sharpe_ratio": ge(1.5)})
+    >>> (good & ~Filter(agent_id=["a", "b"])).tree()["and"][0]
+    {'test': {'field': 'kind', 'op': 'eq', 'value': 'trade'}}
+    """
+
+    __slots__ = ("_tree",)
+    _tree: dict[str, Any]
+
+    def __init__(self, **tests: object) -> None:
+        nodes = []
+        for field, condition in tests.items():
+            if field not in _FIELDS:
+                msg = f"{field!r} is no field of a filter; known are {', '.join(_FIELDS)}"
+                raise ValueError(msg)
+            if field != "attributes":
+                nodes.append(_test(field, condition))
+            elif isinstance(condition, Mapping):
+                nodes += [_test(f"attributes.{name}", value) for name, value in condition.items()]
+            else:
+                msg = f"attributes={condition!r}: give a mapping of names to values or conditions"
+                raise ValueError(msg)
+        self._tree = nodes[0] if len(nodes) == 1 else {"and": nodes}
+
+    @classmethod
+    def _of(cls, tree: dict[str, Any]) -> Filter:
+        made = cls()
+        made._tree = tree
+        return made
+
+    def _branches(self, op: str) -> list[Any]:
+        return list(self._tree[op]) if op in self._tree else [self._tree]
+
+    def __and__(self, other: Filter) -> Filter:
+        if not isinstance(other, Filter):
+            return NotImplemented
+        return self._of({"and": [*self._branches("and"), *other._branches("and")]})
+
+    def __or__(self, other: Filter) -> Filter:
+        if not isinstance(other, Filter):
+            return NotImplemented
+        return self._of({"or": [*self._branches("or"), *other._branches("or")]})
+
+    def __invert__(self) -> Filter:
+        return self._of({"not": self._tree})
+
+    def __eq__(self, other: object) -> bool:
+        return self._tree == other._tree if isinstance(other, Filter) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Filter {self._tree}>"
+
+    def tree(self) -> Mapping[str, Any]:
+        """Return the filter as plain JSON types, the form that a `Store` takes."""
+        return self._tree
+
+
+def _test(field: str, condition: object) -> dict[str, Any]:
+    if isinstance(condition, Condition):
+        op, value = condition.op, condition.value
+    elif isinstance(condition, (set, frozenset)):
+        op, value = "in", sorted(condition)  # the tree is logged: no order by hash
+    elif isinstance(condition, (list, tuple)):
+        op, value = "in", condition
+    else:
+        op, value = "eq", condition
+    if field in _TEXTS and op in _ORDERED:
+        msg = f"{field} is text and has no order: compare it with a value, a list, ne or contains"
+        raise ValueError(msg)
+    if op == "contains" and (field in _TIMES or field in _NUMBERS):
+        msg = f"{field} is no list or string: compare it with a value, a list, ge or between"
+        raise ValueError(msg)
+    plain: object
+    if op in _LISTS:
+        plain = [_plain(field, op, item) for item in value]
+    else:
+        plain = _plain(field, op, value)
+    return {"test": {"field": field, "op": op, "value": plain}}
+
+
+def _plain(field: str, op: str, value: object) -> str | int | float:
+    """Return a value as a `Store` compares it: a string, a float or integer microseconds."""
+    if field in _TIMES:
+        if isinstance(value, datetime):
+            return to_micros(value, field)
+        msg = f"{field}={value!r}: compare a time with an aware datetime"
+        raise ValueError(msg)
+    if isinstance(value, (bool, datetime)) or value is None:
+        msg = f"{field}={value!r}: {_no_value(value)}"
+        raise ValueError(msg)
+    if isinstance(value, str):
+        if field not in _NUMBERS and op not in _ORDERED:
+            return value
+        msg = f"{field}={value!r}: compare with a number"
+        raise ValueError(msg)
+    if field in _TEXTS:
+        msg = f"{field}={value!r}: compare text with a string"
+        raise ValueError(msg)
+    return finite(field, value)
+
+
+def _no_value(value: object) -> str:
+    if value is None:
+        return "leave the field out to let every value pass"
+    if isinstance(value, bool):
+        return "a boolean is no indexed value: store and compare 0.0 or 1.0"
+    return "only the times of a record are compared with a datetime: use a number of seconds"

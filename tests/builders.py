@@ -1,0 +1,23 @@
+"""Builders of clocks, times and records, so that a test names only what it is about."""
+
+from datetime import datetime, timedelta, timezone
+
+from nt_memory import Record
+
+START = datetime(2024, 1, 2, tzinfo=timezone.utc)
+DIM = 4
+
+
+def day(n):
+    """Return the n-th day of the tests' calendar."""
+    return START + timedelta(days=n)
+
+
+def record(**fields):
+    """Return a trade of day 0, changed as told."""
+    return Record(**{"namespace": "trades", "kind": "trade", "event_time": START, **fields})
+
+
+def axis(n):
+    """Return a unit vector of the space "state"."""
+    return [1.0 if place == n else 0.0 for place in range(DIM)]

@@ -1,0 +1,70 @@
+"""Builders of small markets for the tests."""
+
+import numpy as np
+
+from nt_memory.market import BarSeries
+
+DAY_US = 86_400_000_000
+
+
+def random_bars(count, seed=0):
+    """Build a random walk with gaps, ranges and volumes."""
+    rng = np.random.default_rng(seed)
+    close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.01, count)))
+    opened = close * np.exp(rng.normal(0.0, 0.004, count))
+    reach = np.exp(np.abs(rng.normal(0.0, 0.004, (2, count))))
+    return BarSeries(
+        symbol="TEST",
+        times=(1 + np.arange(count)) * DAY_US,
+        open=opened,
+        high=np.maximum(opened, close) * reach[0],
+        low=np.minimum(opened, close) / reach[1],
+        close=close,
+        volume=rng.lognormal(10.0, 0.5, count),
+    )
+
+
+def bars_of(opens, closes):
+    """Build bars from opens and closes alone."""
+    opened, close = np.array(opens, dtype=float), np.array(closes, dtype=float)
+    return BarSeries(
+        symbol="TEST",
+        times=(1 + np.arange(len(close))) * DAY_US,
+        open=opened,
+        high=np.maximum(opened, close),
+        low=np.minimum(opened, close),
+        close=close,
+        volume=np.ones(len(close)),
+    )
+
+
+def spliced(past, future, cut):
+    """Return ``past`` up to bar ``cut`` and ``future`` after it, scaled to join."""
+    scale = past.close[cut] / future.close[cut]
+    join = {
+        name: np.concatenate(
+            [getattr(past, name)[: cut + 1], getattr(future, name)[cut + 1 :] * scale]
+        )
+        for name in ("open", "high", "low", "close")
+    }
+    volume = np.concatenate([past.volume[: cut + 1], future.volume[cut + 1 :]])
+    return BarSeries(symbol=past.symbol, times=past.times, volume=volume, **join)
+
+
+def mirrored(bars, cut):
+    """Return the bars up to ``cut``; after it every move is turned round, five times as large."""
+    after = np.arange(len(bars)) > cut
+    base = bars.close[cut]
+
+    def turned(column):
+        return np.where(after, base * (base / column) ** 5, column)
+
+    return BarSeries(
+        symbol=bars.symbol,
+        times=bars.times,
+        open=turned(bars.open),
+        high=np.where(after, turned(bars.low), bars.high),
+        low=np.where(after, turned(bars.high), bars.low),
+        close=turned(bars.close),
+        volume=bars.volume,
+    )

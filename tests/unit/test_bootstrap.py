@@ -1,0 +1,87 @@
+"""The stationary bootstrap, with the package arch as the oracle."""
+
+import numpy as np
+import pytest
+from arch.bootstrap import StationaryBootstrap, optimal_block_length
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nt_memory.backtest.bootstrap import optimal_block, sharpe_difference, stationary_indices
+from nt_memory.metrics import sharpe_ratio
+
+
+def autoregressive(seed, length, persistence):
+    shocks = np.random.default_rng(seed).normal(size=length)
+    series = np.zeros(length)
+    for at in range(1, length):
+        series[at] = persistence * series[at - 1] + shocks[at]
+    return series
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(40, 600), st.floats(-0.9, 0.95))
+@settings(deadline=None)
+def test_block_lengths_are_those_of_arch(seed, length, persistence):
+    series = autoregressive(seed, length, persistence)
+    expected = max(1.0, optimal_block_length(series)["stationary"].iloc[0])
+    assert optimal_block(series) == pytest.approx(expected)
+
+
+def test_a_series_that_does_not_move_needs_no_blocks():
+    assert optimal_block(np.full(50, 0.5)) == 1.0
+
+
+def test_blocks_have_the_mean_length_asked_for():
+    picks = stationary_indices(np.random.default_rng(1), 200, 1000, block=8.0)
+    follows = (np.diff(picks, axis=1) % 1000) == 1
+    assert 1.0 / (1.0 - follows.mean()) == pytest.approx(8.0, rel=0.05)
+
+
+def test_every_bar_is_drawn_as_often_as_any_other():
+    picks = stationary_indices(np.random.default_rng(2), 4000, 50, block=5.0)
+    counts = np.bincount(picks.ravel(), minlength=50)
+    assert counts == pytest.approx(np.full(50, 4000.0), rel=0.1)
+
+
+def test_the_interval_is_that_of_arch():
+    rng = np.random.default_rng(3)
+    left = rng.normal(0.001, 0.01, 1000)
+    right = 0.5 * left + rng.normal(0.0, 0.01, 1000)
+    ours = sharpe_difference(left, right, seed=4)
+    oracle = StationaryBootstrap(ours.block, left, right, seed=5)
+    low, high = oracle.conf_int(
+        lambda a, b: np.array([sharpe_ratio(a) - sharpe_ratio(b)]), reps=2000, method="percentile"
+    )[:, 0]
+    width = high - low
+    assert ours.low == pytest.approx(low, abs=0.06 * width)
+    assert ours.high == pytest.approx(high, abs=0.06 * width)
+
+
+def test_an_arm_against_itself_differs_by_nothing():
+    arm = autoregressive(1, 300, 0.2)
+    interval = sharpe_difference(arm, arm, seed=0, resamples=200)
+    assert (interval.difference, interval.low, interval.high) == (0.0, 0.0, 0.0)
+    assert interval.spans_zero
+
+
+def test_a_clear_difference_does_not_span_zero():
+    noise = autoregressive(2, 1000, 0.0) / 100
+    interval = sharpe_difference(noise + 0.01, noise - 0.01, seed=0, resamples=500)
+    assert interval.low > 0.0
+    assert not interval.spans_zero
+
+
+def test_the_same_seed_draws_the_same_interval():
+    left, right = autoregressive(3, 300, 0.1), autoregressive(4, 300, 0.1)
+    first, again = (sharpe_difference(left, right, seed=9, resamples=300) for _ in range(2))
+    assert first == again
+    assert sharpe_difference(left, right, seed=10, resamples=300) != first
+
+
+def test_arms_of_different_length_cannot_be_paired():
+    with pytest.raises(ValueError, match="paired"):
+        sharpe_difference(np.zeros(30), np.zeros(31), seed=0)
+
+
+def test_too_few_bars_are_refused():
+    with pytest.raises(ValueError, match="too few"):
+        sharpe_difference(np.zeros(19), np.zeros(19), seed=0)

@@ -1,0 +1,104 @@
+"""The command line: what it prints, and how it fails."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from nt_memory import MemorySystem
+from nt_memory.cli import main
+
+
+@pytest.fixture
+def ntm(monkeypatch, capsys):
+    """Run the command with arguments; return (exit code, output, errors)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ntm", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        code = left.value.code
+        captured = capsys.readouterr()
+        return (0 if code is None else code), captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Return the path of a closed store with one value."""
+    with MemorySystem(tmp_path / "store") as memory:
+        memory.put("strategies", "active", b"wyckoff")
+    return tmp_path / "store"
+
+
+def test_help_names_the_commands(ntm):
+    code, out, _ = ntm("--help")
+    assert code == 0
+    for command in ("demo", "recall", "stats", "verify"):
+        assert command in out
+
+
+def test_the_module_runs_as_the_command():
+    made = subprocess.run(
+        [sys.executable, "-m", "nt_memory.cli", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert made.stdout.startswith("nt-memory ")
+
+
+def test_an_unknown_option_is_a_usage_error(ntm):
+    assert ntm("demo", "--sed", "1")[0] == 2
+
+
+def test_too_few_bars_are_a_usage_error(ntm):
+    code, _, err = ntm("demo", "--bars", "100")
+    assert code == 2
+    assert "650" in err
+
+
+def test_stats_as_json(ntm, store):
+    code, out, _ = ntm("stats", store, "--json")
+    assert code == 0
+    assert json.loads(out)["l3_entries"] >= 1
+
+
+def test_stats_as_a_table(ntm, store):
+    code, out, _ = ntm("stats", store)
+    assert code == 0
+    assert "l3_entries" in out
+
+
+def test_verify_of_a_sound_store(ntm, store):
+    assert ntm("verify", store)[:2] == (0, "no problem found\n")
+
+
+def test_a_path_without_a_store_is_one_line_with_the_way_out(ntm, tmp_path):
+    code, _, err = ntm("stats", tmp_path / "none")
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "runs/demo-1/store" in err
+    assert not (tmp_path / "none").exists()
+
+
+def test_recall_prints_what_it_finds_as_of_a_time(ntm, store):
+    code, out, _ = ntm("recall", store, "--as-of", "2008-10-10")
+    assert code == 0
+    assert "as of 2008-10-10" in out
+
+
+def test_a_bad_time_is_a_usage_error(ntm, store):
+    code, _, err = ntm("recall", store, "--as-of", "yesterday")
+    assert code == 2
+    assert "2008-10-10" in err
+
+
+def test_a_missing_extra_is_named(ntm, monkeypatch):
+    monkeypatch.delitem(sys.modules, "nt_memory.cli.app", raising=False)
+    monkeypatch.setitem(sys.modules, "typer", None)
+    code, _, err = ntm("--help")
+    assert code == 1
+    assert 'pip install "nt-memory[cli]"' in err

@@ -1,0 +1,184 @@
+"""The report and the run card: self-contained, repeatable, true to the run."""
+
+import json
+import re
+from dataclasses import replace
+from datetime import datetime, timezone
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from experiments import SMALL, made_up_experiment
+from nt_memory.backtest import load_sp500
+from nt_memory.backtest.bootstrap import Interval
+from nt_memory.backtest.report import charts, days, page, recalled, render, run_card, words
+from nt_memory.policy import StateEncoder
+
+EXPERIMENT = made_up_experiment()
+CARD = run_card(EXPERIMENT, "scalar")
+
+
+class Balance(HTMLParser):
+    """Check that every element that opens is closed, in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open = []
+
+    def handle_starttag(self, tag, attrs):
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        """Leave the elements that close themselves out."""
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def html():
+    return render(EXPERIMENT, CARD)
+
+
+def test_the_report_needs_nothing_from_outside(html):
+    assert not re.search(r"https?:|//\w|\bsrc=|@import|url\(|<link", html.replace("// Reads", ""))
+    assert "default-src 'none'" in html
+
+
+def test_the_report_is_well_formed(html):
+    parser = Balance()
+    parser.feed(html)
+    assert parser.open == []
+    assert "$" not in html
+    assert "nan" not in re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
+
+
+def test_the_report_says_whether_memory_helps(html):
+    assert f"<h1>{EXPERIMENT.verdict.capitalize()}.</h1>" in html
+
+
+def test_the_report_draws_every_arm(html):
+    for css in ("memory", "plain", "shuffled", "hold"):
+        assert f'class="line {css}"' in html
+        assert f'class="fill {css}"' in html
+
+
+def test_the_same_run_gives_the_same_bytes(html):
+    again = made_up_experiment()
+    assert render(again, run_card(again, "scalar")) == html
+
+
+def test_the_run_card_is_json_with_what_is_needed_to_repeat_the_run():
+    card = json.loads(json.dumps(CARD, allow_nan=False))
+    assert card["data"]["sha256"].startswith("1e028cbb")
+    assert card["parameters"]["seed"] == SMALL.seed
+    assert card["distance_kernel"] == "scalar"
+    assert card["encoder"] == StateEncoder.id
+    assert card["arms"]["memory"]["sharpe"] == EXPERIMENT.arms["memory"].metrics.sharpe
+    assert set(card["sharpe_differences"]) == {"memory - no memory", "memory - shuffled memory"}
+
+
+def test_the_parts_of_the_split_follow_each_other():
+    split = CARD["split"]
+    assert sum(part["bars"] for part in split.values()) == len(EXPERIMENT.bars)
+    assert split["warm_up"]["last"] < split["remembered_only"]["first"]
+    assert split["remembered_only"]["last"] < split["traded"]["first"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (-0.1, 0.3, "no evidence that memory helps"),
+        (0.1, 0.3, "memory helped"),
+        (-0.3, -0.1, "memory hurt"),
+    ],
+)
+def test_the_verdict_follows_the_interval(low, high, verdict):
+    interval = Interval((low + high) / 2, low, high, 0.95, 100, 5.0)
+    experiment = replace(EXPERIMENT, intervals={"no memory": interval})
+    assert experiment.verdict == verdict
+
+
+def test_the_chosen_days_hold_the_best_and_the_worst_call():
+    told = {day.reason: day for day in recalled.chosen_days(EXPERIMENT)}
+    first = SMALL.burn_in
+    gains = [
+        decision.direction * EXPERIMENT.bars.outcome(StateEncoder.warm_up + bar, SMALL.holding)
+        for bar, decision in list(enumerate(EXPERIMENT.decisions))[first : -SMALL.holding]
+    ]
+    best, worst = told["Its best call"], told["Its worst call"]
+    assert best.decision.direction * best.outcome == max(gains)
+    assert worst.decision.direction * worst.outcome == min(gains)
+
+
+def test_a_run_over_2008_tells_of_its_autumn():
+    experiment = made_up_experiment(load_sp500().window(1900, 2600))
+    autumn = recalled.chosen_days(experiment)[0]
+    assert autumn.decision.at.year == 2008
+    assert autumn.decision.at.month in {9, 10, 11}
+
+
+def test_a_run_without_any_evidence_has_no_days_to_tell_of():
+    blank = tuple(replace(d, direction=0, evidence=None) for d in EXPERIMENT.decisions)
+    experiment = replace(EXPERIMENT, decisions=blank)
+    assert recalled.chosen_days(experiment) == []
+    assert "No decision in this span" in render(experiment, CARD)
+
+
+def test_the_shares_of_likeness_add_up_to_the_mean_cosine():
+    day = recalled.chosen_days(EXPERIMENT)[0]
+    encoder = StateEncoder()
+    states = encoder.encode_all(EXPERIMENT.bars)
+    times = EXPERIMENT.bars.times.tolist()
+    index = {EXPERIMENT.bars.closed_at(bar): bar for bar in range(len(times))}
+    here = states[index[day.decision.at]].astype(float)
+    cosines = [float(here @ states[index[a.at]]) for a in day.decision.analogues]
+    assert sum(day.alike.values()) == pytest.approx(np.mean(cosines), abs=1e-6)
+
+
+def test_a_card_tells_the_call_and_cites_its_recall():
+    day = recalled.chosen_days(EXPERIMENT)[0]
+    card = days.card(day, SMALL.holding)
+    assert day.decision.recall_id in card
+    assert words.day(day.decision.at) in card
+    assert card.count('<td class="swing">') == SMALL.top_k
+
+
+def test_the_lede_names_the_difference_and_its_interval():
+    interval = EXPERIMENT.intervals["no memory"]
+    text = page.lede(EXPERIMENT)
+    for value in (abs(interval.difference), interval.low, interval.high):
+        assert words.number(value) in text
+
+
+def test_numbers_have_a_true_minus_and_no_negative_zero():
+    assert words.number(-1234.5, 1) == "\N{MINUS SIGN}1,234.5"
+    assert words.number(-0.001) == "0.00"
+    assert words.number(0.5, sign=True) == "+0.50"
+    assert words.number(None) == "\N{EN DASH}"
+    assert words.percent(-0.123) == "\N{MINUS SIGN}12.3\N{NARROW NO-BREAK SPACE}%"
+
+
+def test_days_are_written_out():
+    assert words.day(datetime(2008, 10, 9, 21, tzinfo=timezone.utc)) == "9 October 2008"
+
+
+def test_buckets_cover_every_bar_once():
+    runs = charts.buckets(4402)
+    assert len(runs) <= charts.POINTS
+    assert [bar for start, stop in runs for bar in range(start, stop)] == list(range(4402))
+
+
+def test_labels_are_moved_apart():
+    moved = charts.spread_out([0.50, 0.51, 0.52], gap=0.1)
+    assert np.diff(moved) == pytest.approx(0.1, abs=1e-3)
+
+
+def test_round_ticks_hold_zero_and_stay_inside():
+    ticks = charts.round_ticks(-0.13, 0.42)
+    assert 0.0 in ticks
+    assert ticks[0] >= -0.13
+    assert ticks[-1] <= 0.42
+    assert 3 <= len(ticks) <= 8
