@@ -1,7 +1,6 @@
 """Fixtures: one memory on every store, run by a clock that moves when told."""
 
 import pytest
-from nt_memory.testing import ModelStore
 
 from builders import DIM, START, day
 from nt_memory import ManualClock, MemoryConfig, MemorySystem, VectorSpace
@@ -12,6 +11,8 @@ def open_memory(kind, clock, spaces=None, **options):
     made = {"state": VectorSpace(dim=DIM), "text": VectorSpace(dim=256)}
     config = MemoryConfig(cold_engine="memory", spaces=spaces or made, seed=7, clock=clock)
     if kind == "model":
+        from nt_memory.testing import ModelStore
+
         rows = [
             (name, space.dim, space.metric, config.vector.quantization, space.encoder)
             for name, space in config.spaces.items()

@@ -1,0 +1,87 @@
+# Everything that people and CI run. `make help` lists it.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := target/stamps
+RUST := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
+KILLS ?= 10000
+
+.DEFAULT_GOAL := help
+.PHONY: help tools venv build demo test test-rust test-python lint format deny bench crash wheel clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+tools: # say what is missing, and how to get it
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is missing: install Python 3.10 or later, or name one with PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "error: $$($(PYTHON) --version) is too old: install Python 3.10 or later, or name one with PYTHON=..."; exit 1; }
+	@command -v cargo >/dev/null || { echo "error: cargo is missing: install Rust 1.89 or later (rustup.rs, or your system's packages)"; exit 1; }
+	@cargo --version | awk '{split($$2, v, "."); if (v[1] < 1 || (v[1] == 1 && v[2] < 89)) {print "error: " $$0 " is too old: install Rust 1.89 or later (rustup update)"; exit 1}}'
+	@command -v cc >/dev/null || { echo "error: no C compiler and linker (cc): install gcc or clang"; exit 1; }
+
+$(STAMPS)/venv: pyproject.toml | tools
+	@mkdir -p $(STAMPS)
+	@if command -v uv >/dev/null; then \
+	  [ -x $(BIN)/python ] || uv venv -q --python "$$(command -v $(PYTHON))" $(VENV); \
+	  uv pip install -q --python $(BIN)/python --group dev --group bench 'numpy>=1.24' 'typer>=0.15' 'rich>=13.9'; \
+	else \
+	  [ -x $(BIN)/pip ] || $(PYTHON) -m venv $(VENV) || { echo "error: $(PYTHON) has no venv module: install it (Debian: apt-get install python3-venv), or install uv"; exit 1; }; \
+	  $(BIN)/python -m pip install -q --upgrade 'pip>=25.1' && \
+	  $(BIN)/python -m pip install -q --group dev --group bench 'numpy>=1.24' 'typer>=0.15' 'rich>=13.9'; \
+	fi
+	@touch $@
+
+$(STAMPS)/build: $(STAMPS)/venv $(RUST)
+	@echo "building the extension (some minutes the first time)"
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin develop -q --release --extras cli
+	@touch $@
+
+venv: $(STAMPS)/venv ## make .venv with everything that development needs
+
+build: $(STAMPS)/build ## build the extension into .venv
+
+demo: build ## memory against no memory on 20 years of real prices
+	@$(BIN)/ntm demo $(ARGS)
+
+test: test-rust test-python ## all tests
+
+test-rust: tools
+	cargo test -q -p nt-memory
+
+test-python: build
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: build ## formatting, lints, types, import rules, stubs
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m mypy.stubtest nt_memory._native --allowlist tests/stubtest-allowlist.txt
+	cargo fmt --check
+	cargo clippy -q --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc -q --no-deps --document-private-items -p nt-memory
+
+format: build ## format everything
+	$(BIN)/ruff check --fix-only -q; $(BIN)/ruff format -q; cargo fmt
+
+deny: tools ## licences, bans and sources of the crates (installs cargo-deny once)
+	@command -v cargo-deny >/dev/null || cargo install --locked -q cargo-deny
+	cargo deny --all-features check licenses bans sources
+
+bench: build ## every benchmark with its peers; results in benches/results/
+	@mkdir -p benches/results
+	NT_BENCH_RESULTS=$(CURDIR)/benches/results cargo bench -q -p nt-memory --bench latency
+	NT_BENCH_RESULTS=$(CURDIR)/benches/results CARGO_TARGET_DIR=target/peers cargo run -q --release --manifest-path benches/peers/rust/Cargo.toml
+	NT_BENCH_RESULTS=$(CURDIR)/benches/results $(BIN)/python -m pytest -q benches -p no:cacheprovider
+	$(BIN)/python benches/summary.py benches/results
+
+crash: build ## 10,000 kills of a writer, on each engine (hours); KILLS=n for fewer
+	NT_MEMORY_KILLS=$(KILLS) $(BIN)/python -m pytest tests/crash
+
+wheel: build ## a wheel in dist/
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build -q --release --out dist
+
+clean: ## remove what was built
+	rm -rf target dist $(VENV) benches/results/*.tmp
+	find python -name '_native*.so' -delete
