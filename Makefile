@@ -57,7 +57,7 @@ lint: build ## formatting, lints, types, import rules, stubs
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m mypy.stubtest nt_memory._native --allowlist tests/stubtest-allowlist.txt
+	$(BIN)/python -m mypy.stubtest nt_memory._native
 	cargo fmt --check
 	cargo clippy -q --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc -q --no-deps --document-private-items -p nt-memory

@@ -1,6 +1,6 @@
 //! Percentiles of every tier: `cargo bench -p nt-memory -- l1_cache`.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark may end at the first surprise")]
+#![allow(missing_docs, clippy::pedantic, clippy::unwrap_used, reason = "a benchmark may end at the first surprise")]
 
 mod harness;
 
@@ -90,7 +90,8 @@ fn open(path: &Path, engine: ColdEngine) -> Store {
     let spaces = vec![VectorSpace { name: "state".into(), dim: 256, quantization: Quantization::F16, encoder: None }];
     // One entry in the hot tier, so that reads come from the disk's engine.
     let cache = CacheConfig { max_entries: 1, ..CacheConfig::default() };
-    Store::open(StoreConfig { path: Some(path.to_path_buf()), engine, cache, spaces, ..StoreConfig::default() }).unwrap()
+    Store::open(StoreConfig { path: Some(path.to_path_buf()), engine, cache, spaces, ..StoreConfig::default() })
+        .unwrap()
 }
 
 fn put((namespace, key): &(String, String)) -> Operation {
@@ -106,7 +107,11 @@ fn cold(bench: &mut Bench) {
         for batch in keys.chunks(100) {
             store.commit(batch.iter().map(put).collect()).unwrap();
         }
-        bench.number(&format!("cold/{name}_put_100B_batch100"), KEYS as f64 / started.elapsed().as_secs_f64(), "puts/s");
+        bench.number(
+            &format!("cold/{name}_put_100B_batch100"),
+            KEYS as f64 / started.elapsed().as_secs_f64(),
+            "puts/s",
+        );
         bench.latency(&format!("cold/{name}_put_100B_single"), 1000, 1, |i| {
             store.commit(vec![put(&keys[i])]).unwrap();
         });

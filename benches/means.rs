@@ -1,6 +1,6 @@
 //! Means by criterion: `cargo bench -p nt-memory -- l1_cache`.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark may end at the first surprise")]
+#![allow(missing_docs, clippy::pedantic, clippy::unwrap_used, reason = "a benchmark may end at the first surprise")]
 
 mod harness;
 
@@ -40,7 +40,9 @@ fn l1_cache(criterion: &mut Criterion) {
 fn namespace(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("namespace");
     group.bench_function("build", |bencher| bencher.iter(|| Namespace::build(black_box("agent-1"), &["position"])));
-    group.bench_function("parse", |bencher| bencher.iter(|| Namespace::parse(black_box("swarm/agent-1/position")).unwrap().len()));
+    group.bench_function("parse", |bencher| {
+        bencher.iter(|| Namespace::parse(black_box("swarm/agent-1/position")).unwrap().len())
+    });
     group.finish();
 }
 

@@ -1,8 +1,8 @@
 //! Percentiles by hdrhistogram, the empty timer beside each, and the data sets
 //! that every group shares.  `benches/README.md` says what is measured and how.
 
-// Each binary uses its part.
-#![allow(dead_code, missing_docs)]
+#![allow(dead_code, missing_docs, reason = "each binary uses its part")]
+#![allow(clippy::pedantic, clippy::unwrap_used, reason = "a benchmark may end at the first surprise")]
 
 use std::hint::black_box;
 use std::io::Write;

@@ -1,11 +1,20 @@
-"""Types of the Rust extension."""
-
 from collections.abc import Sequence
 from os import PathLike
 from typing import Any, final
 
 from nt_memory.store import Commit, NamespaceOptions, Op, Query, RawRecord, SearchResult
 
+__all__ = [
+    "Clock",
+    "Namespace",
+    "Store",
+    "__version__",
+    "_panic",
+    "debug_build",
+    "distance_kernel",
+    "pack",
+    "unpack",
+]
 __version__: str
 debug_build: bool
 
@@ -62,7 +71,6 @@ class Store:
     ) -> Store: ...
     def commit(self, ops: Sequence[Op], /) -> Commit: ...
     def get(self, namespace: str, key: str, as_of: Any = None) -> bytes | None: ...
-    def get_many(self, namespace: str, keys: Sequence[str], /) -> list[bytes | None]: ...
     def peek(self, namespace: str, key: str, /) -> tuple[bool, bytes | None]: ...
     def scan(
         self, namespace: str, prefix: str, limit: int, cursor: str | None, /

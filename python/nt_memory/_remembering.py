@@ -82,7 +82,7 @@ class Remembering(Handle):
 
     def settle(
         self,
-        id: str,  # noqa: A002 (the name in the interface)
+        id: str,
         outcome: Outcome | Mapping[str, object],
         known_at: datetime | None = None,
         *,
@@ -176,7 +176,7 @@ class Remembering(Handle):
 
     def get_record(
         self,
-        id: str,  # noqa: A002 (the name in the interface)
+        id: str,
         as_of: datetime | None = None,
         recorded_by: datetime | int | None = None,
     ) -> Record | None:

@@ -69,7 +69,7 @@ class HashingEmbedding:
     """
 
     def __init__(self, dim: int = 256) -> None:
-        if dim < 2:  # noqa: PLR2004 (one axis could only say plus or minus)
+        if dim < 2:
             msg = f"dim={dim!r}: give at least 2"
             raise ValueError(msg)
         self.dim = dim
@@ -114,5 +114,5 @@ def _mix(codes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     mixed = codes + np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed ^= mixed >> np.uint64(31)
-    return mixed
+    spread: npt.NDArray[np.uint64] = mixed ^ (mixed >> np.uint64(31))
+    return spread

@@ -36,7 +36,7 @@ def annualised_return(returns: Floats) -> float:
 
 def sharpe_ratio(returns: Floats) -> float:
     """Divide the mean by the sample standard deviation, annualised; 0 where nothing moved."""
-    if len(returns) < 2:  # noqa: PLR2004 (a deviation needs two)
+    if len(returns) < 2:
         return 0.0
     deviation = returns.std(ddof=1)
     return float(returns.mean() / deviation * np.sqrt(BARS_A_YEAR)) if deviation > 0 else 0.0

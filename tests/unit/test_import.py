@@ -11,7 +11,7 @@ import nt_memory
 def modules_after(statement):
     """Return the modules that a fresh interpreter has loaded after a statement."""
     program = f"import sys\nsys.path[:] = {sys.path}\n{statement}\nprint(*sys.modules)"
-    run = subprocess.run(  # noqa: S603 (our own interpreter)
+    run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     return set(run.stdout.split())

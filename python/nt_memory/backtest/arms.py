@@ -40,7 +40,7 @@ class ShuffledOutcomes:
         self._slots: dict[str, int] = {}
         self._rewards: list[float] = []
 
-    def learn(self, id: str, reward: float) -> None:  # noqa: A002 (the field's name)
+    def learn(self, id: str, reward: float) -> None:
         """Take in a memory whose outcome has become known."""
         slot = len(self._rewards)
         other = int(self._rng.integers(slot + 1))
@@ -48,7 +48,7 @@ class ShuffledOutcomes:
         self._rewards.append(reward)
         self._rewards[slot], self._rewards[other] = self._rewards[other], self._rewards[slot]
 
-    def __getitem__(self, id: str) -> float:  # noqa: A002
+    def __getitem__(self, id: str) -> float:
         """Return the outcome that a known memory was given."""
         return self._rewards[self._slots[id]]
 

@@ -25,7 +25,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 StorePath = Annotated[Path, typer.Argument(help="Directory of a store, such as runs/demo-1/store.")]
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 (the signature of a callback)
+def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"nt-memory {version('nt-memory')}")
         raise typer.Exit

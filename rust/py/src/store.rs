@@ -101,19 +101,6 @@ impl PyStore {
         }
     }
 
-    /// Return the values of several keys, None where there is none.
-    #[pyo3(signature = (namespace, keys, /))]
-    fn get_many<'py>(
-        &self,
-        py: Python<'py>,
-        namespace: &str,
-        keys: Vec<String>,
-    ) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
-        let values =
-            guarded(py, || keys.iter().map(|key| self.inner.get(namespace, key)).collect::<Result<Vec<_>, _>>())?;
-        Ok(values.into_iter().map(|value| value.map(|value| PyBytes::new(py, value.bytes()))).collect())
-    }
-
     /// Return whether the hot tier holds a key, and its value.
     #[pyo3(signature = (namespace, key, /))]
     fn peek<'py>(&self, py: Python<'py>, namespace: &str, key: &str) -> PyResult<(bool, Option<Bound<'py, PyBytes>>)> {
