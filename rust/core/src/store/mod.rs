@@ -233,6 +233,8 @@ impl Store {
             return Ok(());
         }
         self.inner.ensure_usable()?;
+        // What was not synced yet is synced; where that fails the callers were told by their commits.
+        let _ = self.inner.queue.flush().and_then(|pending| pending.wait());
         self.inner.owner.store(CLOSED, Ordering::Relaxed);
         self.inner.queue.stop();
         if let Some(thread) = self.thread.lock().take() {
