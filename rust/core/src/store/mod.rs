@@ -242,7 +242,10 @@ impl Store {
             let _ = thread.join();
         }
         drop(self.inner.cold.write().take());
-        drop(self.lock.lock().take());
+        if let Some(lock) = self.lock.lock().take() {
+            // A forked child shares the lock and would keep it; closing the file alone is not enough.
+            let _ = lock.unlock();
+        }
         Ok(())
     }
 }

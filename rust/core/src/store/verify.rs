@@ -42,33 +42,43 @@ impl Store {
         for id in audit.metas.keys() {
             audit.problems.push(format!("record {id} is on the disk and not in memory"));
         }
-        audit.problems.truncate(MAX_PROBLEMS);
         drop(shared);
-        let metas = std::mem::take(&mut audit.metas);
-        drop(metas);
         audit.problems.extend(self.missing_content()?);
+        audit.problems.truncate(MAX_PROBLEMS);
         Ok(audit.problems)
     }
 
     /// Versions whose text, payload or embedding is gone although they were not forgotten.
     fn missing_content(&self) -> Result<Vec<String>> {
-        let latest: Vec<(String, Vec<u32>)> = {
+        let kept: Vec<(String, u32)> = {
             let shared = self.inner.shared.read();
-            let kept = shared.catalog.entries.iter().filter(|entry| !entry.forgotten);
-            kept.map(|entry| (entry.id.to_string(), entry.versions.iter().map(|v| v.number).collect())).collect()
+            let entries = shared.catalog.entries.iter().filter(|entry| !entry.forgotten);
+            entries.flat_map(|entry| entry.versions.iter().map(|v| (entry.id.to_string(), v.number))).collect()
         };
         let mut problems = Vec::new();
-        for (id, numbers) in latest {
-            for number in numbers {
-                match self.inner.record(&id, number) {
-                    Ok(Some(_)) => {}
-                    Ok(None) => problems.push(format!("content of version {number} of record {id} is missing")),
-                    Err(Error::Corruption(text)) => problems.push(text),
-                    Err(error) => return Err(error),
-                }
+        for (id, number) in kept {
+            match self.is_whole(&id, number) {
+                Ok(true) => {}
+                Ok(false) => problems.push(format!("content of version {number} of record {id} is missing")),
+                Err(Error::Corruption(text)) => problems.push(text),
+                Err(error) => return Err(error),
             }
         }
         Ok(problems)
+    }
+
+    /// Whether a version's content is there, or was forgotten or erased meanwhile.
+    fn is_whole(&self, id: &str, number: u32) -> Result<bool> {
+        if self.inner.record(id, number)?.is_some() {
+            return Ok(true);
+        }
+        // A forget may have reached the disk and not the memory yet; after a flush it has.
+        self.flush()?.wait()?;
+        let shared = self.inner.shared.read();
+        Ok(shared
+            .catalog
+            .entry(id)
+            .is_none_or(|entry| entry.forgotten || entry.versions.iter().all(|v| v.number != number)))
     }
 }
 
