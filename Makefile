@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The stamp lies in the environment, so that one without the other cannot be.
+READY := $(VENV)/.ready
 STAMPS := target/stamps
 RUST := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 KILLS ?= 10000
@@ -14,15 +16,14 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 tools: # say what is missing, and how to get it
-	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is missing: install Python 3.10 or later, or name one with PYTHON=..."; exit 1; }
+	@$(PYTHON) --version >/dev/null 2>&1 || { echo "error: $(PYTHON) is missing: install Python 3.10 or later, or name one with PYTHON=..."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "error: $$($(PYTHON) --version) is too old: install Python 3.10 or later, or name one with PYTHON=..."; exit 1; }
-	@command -v cargo >/dev/null || { echo "error: cargo is missing: install Rust 1.89 or later (rustup.rs, or your system's packages)"; exit 1; }
+	@cargo --version >/dev/null 2>&1 || { echo "error: cargo is missing: install Rust 1.89 or later (rustup.rs, or your system's packages)"; exit 1; }
 	@cargo --version | awk '{split($$2, v, "."); if (v[1] < 1 || (v[1] == 1 && v[2] < 89)) {print "error: " $$0 " is too old: install Rust 1.89 or later (rustup update)"; exit 1}}'
 	@command -v cc >/dev/null || { echo "error: no C compiler and linker (cc): install gcc or clang"; exit 1; }
 
-$(STAMPS)/venv: pyproject.toml | tools
-	@mkdir -p $(STAMPS)
-	@if command -v uv >/dev/null; then \
+$(READY): pyproject.toml | tools
+	@if uv pip install --help 2>/dev/null | grep -q -e --group; then \
 	  [ -x $(BIN)/python ] || uv venv -q --python "$$(command -v $(PYTHON))" $(VENV); \
 	  uv pip install -q --python $(BIN)/python --group dev --group bench 'numpy>=1.24' 'typer>=0.15' 'rich>=13.9'; \
 	else \
@@ -32,12 +33,13 @@ $(STAMPS)/venv: pyproject.toml | tools
 	fi
 	@touch $@
 
-$(STAMPS)/build: $(STAMPS)/venv $(RUST)
+$(STAMPS)/build: $(READY) $(RUST)
 	@echo "building the extension (some minutes the first time)"
+	@mkdir -p $(STAMPS)
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin develop -q --release --extras cli
 	@touch $@
 
-venv: $(STAMPS)/venv ## make .venv with everything that development needs
+venv: $(READY) ## make .venv with everything that development needs
 
 build: $(STAMPS)/build ## build the extension into .venv
 

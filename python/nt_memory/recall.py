@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nt_memory._values import finite
-from nt_memory.clock import Bars
+from nt_memory.clock import Bars, from_micros
 from nt_memory.records import Record
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bars", "Hit", "Recall", "Weights"]
 
+TIMES = frozenset({"event_time", "known_at", "recorded_at"})
 PARTS = ("similarity", "recency", "importance", "outcome")
 
 
@@ -89,6 +90,15 @@ class Hit:
             order_by=order_by,
         )
 
+    @property
+    def told_score(self) -> str:
+        """The score for people: a time as a time, all else as a number."""
+        if self.order_by is None:
+            return f"{self.score:.4f}"
+        if self.order_by.removeprefix("-") in TIMES:
+            return from_micros(int(self.score)).isoformat(sep=" ", timespec="minutes")
+        return f"{self.score:g}"
+
     def explain(self) -> dict[str, Any]:
         """Return each part with its share of the weight, the tier and the reason.
 
@@ -117,7 +127,7 @@ class Hit:
 
     def _reason(self, parts: dict[str, dict[str, float]]) -> str:
         if self.order_by is not None:
-            return f"ordered by {self.order_by}: {self.score:g}"
+            return f"ordered by {self.order_by}: {self.told_score}"
         told = sorted(parts.items(), key=lambda part: -part[1]["contribution"])
         shares = [
             f"{name} {part['value']:.3f} x {part['weight']:.2f}"
@@ -176,7 +186,7 @@ class Recall:
             values = (getattr(hit, name) for name in PARTS)
             cells = ["-" if value is None else f"{value:.4f}" for value in values]
             at = hit.record.event_time.isoformat(sep=" ", timespec="minutes")
-            rows.append([str(place), hit.id, f"{hit.score:.4f}", *cells, at, hit.record.kind])
+            rows.append([str(place), hit.id, hit.told_score, *cells, at, hit.record.kind])
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
         how = "exact" if self.exact else "approximate"

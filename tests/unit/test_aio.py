@@ -123,6 +123,7 @@ def test_a_slow_call_leaves_the_loop_free(open_on, clock):
     assert run(open_on(clock, embedder=embedder), use)
 
 
+@pytest.mark.parametrize("store_kind", ["native"])
 def test_a_hot_key_is_answered_without_a_thread(memory):
     memory.put("risk", "limit", b"5")
     memory.get("risk", "limit")

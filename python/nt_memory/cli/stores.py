@@ -37,6 +37,8 @@ def stats(path: Path, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
+    # What was never asked of this store has no rate and no latency.
+    found = {name: value for name, value in found.items() if value not in (None, {})}
     width = max(map(len, found))
     for name, value in found.items():
         told = f"{value:,}" if isinstance(value, int) else str(value)

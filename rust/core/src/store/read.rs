@@ -7,7 +7,7 @@ use super::plan::split_value;
 use super::plan_records::forgotten;
 use super::state::NamespaceState;
 use super::{Inner, Shared, Store};
-use crate::catalog::Bound;
+use crate::catalog::{Bound, Entry};
 use crate::error::{Error, Result, value_error};
 use crate::namespace::{self, Namespace};
 use crate::record::{self, Body, Meta, Outcome, Record};
@@ -295,9 +295,19 @@ fn assemble(id: &str, meta: Meta, body: Body, embeddings: Vec<(String, Vec<f32>)
 }
 
 fn visible(shared: &Shared, id: &str, now: i64, as_of: Option<i64>, recorded_by: RecordedBy) -> Result<Option<u32>> {
-    let Some(entry) = shared.catalog.entry(id) else { return Ok(None) };
-    let namespace = entry.versions.first().map_or("", |v| shared.catalog.namespaces.name(v.namespace));
     let at = as_of.unwrap_or(now);
+    let namespace_of =
+        |entry: &Entry| entry.versions.first().map_or("", |v| shared.catalog.namespaces.name(v.namespace));
+    let gone = |entry: &&Entry| {
+        let state = shared.namespace(namespace_of(entry));
+        state.and_then(|state| state.horizon_at(now)).is_some_and(|horizon| entry.is_erased(horizon))
+    };
+    let Some(entry) = shared.catalog.entry(id).filter(|entry| !gone(entry)) else {
+        // Nobody knows any more in which namespace it may have been.
+        check_scope(shared, None, now, at, recorded_by)?;
+        return Ok(None);
+    };
+    let namespace = namespace_of(entry);
     if let Some(state) = shared.namespace(namespace) {
         check_horizon(namespace, state, now, at)?;
         check_recorded_by(shared, namespace, state, now, recorded_by)?;
@@ -317,7 +327,26 @@ pub(crate) fn bound(as_of: i64, recorded_by: RecordedBy) -> Bound {
     Bound { as_of, recorded_by, commit }
 }
 
-pub(crate) fn check_horizon(namespace: &str, state: &NamespaceState, now: i64, at: i64) -> Result<()> {
+/// Check a question against every configured namespace at or below a prefix.
+pub(crate) fn check_scope(
+    shared: &Shared,
+    prefix: Option<&str>,
+    now: i64,
+    at: i64,
+    recorded_by: RecordedBy,
+) -> Result<()> {
+    let in_scope = |name: &str| prefix.is_none_or(|prefix| Namespace::has_prefix(name, prefix));
+    let mut scope: Vec<_> = shared.namespaces.iter().filter(|(name, _)| in_scope(name)).collect();
+    // The latest horizon decides, so that the error names a time that can be asked for.
+    scope.sort_by_key(|(name, state)| (std::cmp::Reverse(state.horizon_at(now)), name.as_str()));
+    for (name, state) in scope {
+        check_horizon(name, state, now, at)?;
+        check_recorded_by(shared, name, state, now, recorded_by)?;
+    }
+    Ok(())
+}
+
+fn check_horizon(namespace: &str, state: &NamespaceState, now: i64, at: i64) -> Result<()> {
     match state.horizon_at(now) {
         Some(horizon) if at < horizon => Err(Error::Horizon {
             message: format!(
@@ -329,7 +358,7 @@ pub(crate) fn check_horizon(namespace: &str, state: &NamespaceState, now: i64, a
     }
 }
 
-pub(crate) fn check_recorded_by(
+fn check_recorded_by(
     shared: &Shared,
     namespace: &str,
     state: &NamespaceState,

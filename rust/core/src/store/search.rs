@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::ops::{Match, Query, RecordedBy, SearchResult};
 use super::ranking::{self, Candidate, Key, Ranking};
-use super::read::{bound, check_horizon, check_recorded_by, missing};
+use super::read::{bound, check_scope, missing};
 use super::{Shared, Store};
 use crate::catalog::{Bound, Entry, Version};
 use crate::error::{Result, value_error};
@@ -118,14 +118,7 @@ fn prepare<'a>(shared: &Shared, query: &'a Query, now: i64) -> Result<Prepared<'
     if let Some(prefix) = prefix {
         Namespace::validate(prefix)?;
     }
-    let in_scope = |name: &str| prefix.is_none_or(|prefix| Namespace::has_prefix(name, prefix));
-    let mut scope: Vec<_> = shared.namespaces.iter().filter(|(name, _)| in_scope(name)).collect();
-    // The latest horizon decides, so that the error names a time that can be asked for.
-    scope.sort_by_key(|(name, state)| (std::cmp::Reverse(state.horizon_at(now)), name.as_str()));
-    for (name, state) in scope {
-        check_horizon(name, state, now, as_of)?;
-        check_recorded_by(shared, name, state, now, query.recorded_by)?;
-    }
+    check_scope(shared, prefix, now, as_of, query.recorded_by)?;
     let (space, unit) = match &query.vector {
         Some(vector) => {
             let (number, space) = shared.catalog.space(&query.space)?;
