@@ -67,6 +67,8 @@ class State:
     entries: dict[str, Entry] = field(default_factory=dict)
     options: dict[str, NamespaceOptions] = field(default_factory=dict)
     horizons: dict[str, int] = field(default_factory=dict)
+    purged: dict[str, int] = field(default_factory=dict)
+    """Greatest commit, by namespace, of records whose ids were given anew."""
 
     def copy(self) -> State:
         """Return a state that can change without this one."""
@@ -77,6 +79,7 @@ class State:
             entries=dict(self.entries),
             options=dict(self.options),
             horizons=dict(self.horizons),
+            purged=dict(self.purged),
         )
 
     def horizon(self, namespace: str, now: int) -> int | None:
@@ -211,6 +214,8 @@ class State:
                     "a later version keeps kind and namespace"
                 )
                 raise ValueError(msg)
+        elif id_ in self.entries:
+            self._purge(self.entries[id_])
         number = 0 if entry is None else 1 + max(v.record.version for v in entry.versions)
         expires_at = record.expires_at
         ttl = self.options.get(record.namespace, NamespaceOptions()).ttl
@@ -228,6 +233,10 @@ class State:
         versions = () if entry is None else entry.versions
         self.entries[id_] = Entry((*versions, *added))
         return id_
+
+    def _purge(self, entry: Entry) -> None:
+        commits = [version.record.commit for version in entry.versions]
+        self.purged[entry.namespace] = max(self.purged.get(entry.namespace, 0), *commits)
 
     def _settle(self, op: Settle) -> int:
         check_id(op.id)

@@ -70,8 +70,6 @@ class Entry:
 
     def is_erased(self, horizon: int) -> bool:
         """Whether nothing of it can be seen at or after a horizon."""
-        settled = all(
-            version.visible_at <= horizon and version.record.recorded_at < horizon
-            for version in self.versions
-        )
-        return settled and self.latest.is_expired(horizon)
+        latest = self.latest
+        settled = latest.visible_at <= horizon and latest.record.recorded_at < horizon
+        return settled and latest.is_expired(horizon)

@@ -221,15 +221,13 @@ class ModelStore:
         horizon = self._state.horizon(namespace, self._now())
         if commit is None or horizon is None:
             return
-        first = max(
-            (
-                version.record.commit
-                for entry in self._state.entries.values()
-                for version in entry.versions
-                if entry.namespace == namespace and version.record.recorded_at < horizon
-            ),
-            default=0,
-        )
+        behind = [
+            version.record.commit
+            for entry in self._state.entries.values()
+            for version in entry.versions
+            if entry.namespace == namespace and version.record.recorded_at < horizon
+        ]
+        first = max(self._state.purged.get(namespace, 0), *behind, 0)
         if commit < first:
             msg = (
                 f"{namespace!r} can be asked as recorded by commit {first} or later; "

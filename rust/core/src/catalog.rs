@@ -80,8 +80,17 @@ pub(crate) struct Version {
     pub reward: f64,
     pub tags: Box<[Symbol]>,
     pub attributes: Box<[(Symbol, Value)]>,
-    /// Space and slot; the slot is [`NONE`] after a forget.
-    pub codes: SmallVec<[(u16, u32); 1]>,
+    pub codes: SmallVec<[Code; 1]>,
+}
+
+/// Where a version's code lies in a space.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Code {
+    pub space: u16,
+    /// The version that the embedding came with; later ones share its slot.
+    pub source: u32,
+    /// [`NONE`] after a forget.
+    pub slot: u32,
 }
 
 pub(crate) const NEVER: i64 = i64::MAX;
@@ -97,7 +106,7 @@ impl Version {
     }
 
     pub(crate) fn slot(&self, space: u16) -> Option<u32> {
-        self.codes.iter().find(|(in_space, _)| *in_space == space).map(|(_, slot)| *slot)
+        self.codes.iter().find(|code| code.space == space).map(|code| code.slot)
     }
 }
 
@@ -126,10 +135,17 @@ impl Entry {
         })
     }
 
+    /// The code of an embedding that some version still has.
+    pub(crate) fn code(&self, space: u16, source: u32) -> Option<Code> {
+        let mut codes = self.versions.iter().flat_map(|version| &version.codes);
+        codes.find(|code| code.space == space && code.source == source).copied()
+    }
+
     /// Whether nothing of the record can be seen at or after the horizon.
     pub(crate) fn is_erased(&self, horizon: i64) -> bool {
-        let settled = |version: &Version| version.visible_at <= horizon && version.recorded_at < horizon;
-        self.versions.iter().all(settled) && self.versions.last().is_some_and(|version| version.is_expired(horizon))
+        self.versions.last().is_some_and(|latest| {
+            latest.visible_at <= horizon && latest.recorded_at < horizon && latest.is_expired(horizon)
+        })
     }
 }
 
@@ -185,22 +201,21 @@ impl Catalog {
         Ok(())
     }
 
-    fn codes(&mut self, id: &str, meta: &Meta, units: &[(String, Vec<f32>)]) -> Result<SmallVec<[(u16, u32); 1]>> {
+    fn codes(&mut self, id: &str, meta: &Meta, units: &[(String, Vec<f32>)]) -> Result<SmallVec<[Code; 1]>> {
         let mut codes = SmallVec::new();
         for (name, source) in &meta.embeddings {
             let (space, _) = self.space(name)?;
             let slot = if let Some((_, unit)) = units.iter().find(|(in_space, _)| in_space == name) {
                 self.spaces[usize::from(space)].insert(unit)
             } else {
-                let earlier = self.entry(id).and_then(|entry| entry.versions.iter().find(|v| v.number == *source));
-                earlier.and_then(|version| version.slot(space)).unwrap_or(NONE)
+                self.entry(id).and_then(|entry| entry.code(space, *source)).map_or(NONE, |code| code.slot)
             };
-            codes.push((space, slot));
+            codes.push(Code { space, source: *source, slot });
         }
         Ok(codes)
     }
 
-    fn version(&mut self, meta: &Meta, codes: SmallVec<[(u16, u32); 1]>) -> Version {
+    fn version(&mut self, meta: &Meta, codes: SmallVec<[Code; 1]>) -> Version {
         let names = &mut self.names;
         Version {
             number: meta.version,
@@ -235,17 +250,20 @@ impl Catalog {
         let Some(at) = self.by_id.get(id) else { return };
         let entry = &mut self.entries[*at as usize];
         entry.forgotten = true;
-        let mut freed: SmallVec<[(u16, u32); 2]> = SmallVec::new();
-        for version in &mut entry.versions {
-            for (space, slot) in &mut version.codes {
-                if *slot != NONE && !freed.contains(&(*space, *slot)) {
-                    freed.push((*space, *slot));
-                }
-                *slot = NONE;
+        let mut freed: SmallVec<[Code; 2]> = SmallVec::new();
+        for code in entry.versions.iter_mut().flat_map(|version| &mut version.codes) {
+            if !freed.contains(code) {
+                freed.push(*code);
             }
+            code.slot = NONE;
         }
-        for (space, slot) in freed {
-            self.spaces[usize::from(space)].remove(slot);
+        self.free(&freed);
+    }
+
+    /// Hand slots back to their spaces.
+    fn free(&mut self, codes: &[Code]) {
+        for code in codes.iter().filter(|code| code.slot != NONE) {
+            self.spaces[usize::from(code.space)].remove(code.slot);
         }
     }
 
@@ -253,20 +271,17 @@ impl Catalog {
     pub(crate) fn erase(&mut self, id: &str, numbers: &[u32]) {
         let Some(at) = self.by_id.get(id).copied() else { return };
         let entry = &mut self.entries[at as usize];
-        let mut dropped: SmallVec<[(u16, u32); 2]> = SmallVec::new();
         let before = entry.versions.len();
+        let mut dropped: SmallVec<[Code; 2]> = SmallVec::new();
         for version in entry.versions.iter().filter(|version| numbers.contains(&version.number)) {
             dropped.extend(version.codes.iter().copied());
         }
         entry.versions.retain(|version| !numbers.contains(&version.number));
         self.versions -= (before - entry.versions.len()) as u64;
-        let kept: SmallVec<[(u16, u32); 2]> =
-            entry.versions.iter().flat_map(|version| version.codes.iter().copied()).collect();
+        dropped.retain(|code| entry.code(code.space, code.source).is_none());
         dropped.sort_unstable();
         dropped.dedup();
-        for code in dropped.iter().filter(|code| code.1 != NONE && !kept.contains(code)) {
-            self.spaces[usize::from(code.0)].remove(code.1);
-        }
+        self.free(&dropped);
         if self.entries[at as usize].versions.is_empty() {
             self.by_id.remove(id);
             self.entries.swap_remove(at as usize);

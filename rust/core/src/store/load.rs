@@ -112,9 +112,8 @@ fn load_records(cold: &dyn ColdStore, catalog: &mut Catalog) -> Result<()> {
 fn units(cold: &dyn ColdStore, catalog: &Catalog, id: &str, meta: &Meta) -> Result<Vec<(String, Vec<f32>)>> {
     let mut units = Vec::new();
     for (name, source) in &meta.embeddings {
-        let shared_with_kept =
-            catalog.entry(id).is_some_and(|entry| entry.versions.iter().any(|v| v.number == *source));
-        if *source != meta.version && shared_with_kept {
+        let (space, _) = catalog.space(name)?;
+        if catalog.entry(id).is_some_and(|entry| entry.code(space, *source).is_some()) {
             continue;
         }
         let key = keys::embedding(id, *source, name);

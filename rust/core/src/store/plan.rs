@@ -197,10 +197,15 @@ impl<'a> Planner<'a> {
         }
         let before = self.namespace(namespace).unwrap_or_default();
         let state = NamespaceState { options, horizon: before.horizon_at(self.now), commit: before.commit };
-        self.own.rows.insert(keys::named(keys::NAMESPACE, namespace), Some(record::encode(&state)?));
-        self.own.namespaces.insert(namespace.to_owned(), state);
-        self.own.effects.push(Effect::Namespace(namespace.to_owned(), state));
+        self.set_namespace(namespace.to_owned(), state)?;
         Ok(Answer::None)
+    }
+
+    pub(super) fn set_namespace(&mut self, name: String, state: NamespaceState) -> Result<()> {
+        self.own.rows.insert(keys::named(keys::NAMESPACE, &name), Some(record::encode(&state)?));
+        self.own.namespaces.insert(name.clone(), state);
+        self.own.effects.push(Effect::Namespace(name, state));
+        Ok(())
     }
 
     /// When a value or record written at `now` ends; [`NEVER`] where nothing says so.

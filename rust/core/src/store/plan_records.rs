@@ -2,6 +2,7 @@
 
 use super::ops::Answer;
 use super::plan::{Effect, Planned, Planner};
+use super::state::NamespaceState;
 use crate::error::{Error, Result, value_error};
 use crate::keys;
 use crate::namespace::Namespace;
@@ -56,7 +57,7 @@ impl Planner<'_> {
                 ));
             }
         } else {
-            self.purge(&id);
+            self.purge(&id)?;
         }
         let number = known.map_or(0, |known| known.last + 1);
         let mut meta = self.meta_of(record, number);
@@ -137,9 +138,11 @@ impl Planner<'_> {
     }
 
     /// Remove what retention would remove later, so that an id can start anew.
-    fn purge(&mut self, id: &str) {
+    fn purge(&mut self, id: &str) -> Result<()> {
         let shared = self.inner.shared.read();
-        let Some(entry) = shared.catalog.entry(id).filter(|_| !self.is_purged(id)) else { return };
+        let Some(entry) = shared.catalog.entry(id).filter(|_| !self.is_purged(id)) else { return Ok(()) };
+        let namespace = entry.versions.first().map(|v| shared.catalog.namespaces.name(v.namespace).to_owned());
+        let commit = entry.versions.iter().map(|version| version.commit).max().unwrap_or(0);
         let numbers: Vec<u32> = entry.versions.iter().map(|version| version.number).collect();
         let was_forgotten = entry.forgotten;
         let spaces = super::sweep::space_names(&shared.catalog);
@@ -147,6 +150,10 @@ impl Planner<'_> {
         super::sweep::erase_record(&mut self.own, id, &numbers, was_forgotten, &spaces);
         self.own.purged.insert(id.to_owned());
         self.own.effects.push(Effect::Erase(id.to_owned(), numbers));
+        if let Some((name, state)) = namespace.and_then(|name| self.namespace(&name).map(|state| (name, state))) {
+            self.set_namespace(name, NamespaceState { commit: state.commit.max(commit), ..state })?;
+        }
+        Ok(())
     }
 
     fn units(&self, record: &Record) -> Result<Vec<(String, Vec<f32>)>> {

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use super::plan::{Effect, Staged, split_value};
 use super::state::NamespaceState;
 use super::{Inner, Shared};
-use crate::catalog::{Catalog, Entry};
+use crate::catalog::{Catalog, Entry, Version};
 use crate::error::Result;
 use crate::record::{self, Meta};
 use crate::{frame, keys};
@@ -107,13 +107,22 @@ fn erase_records(
     Ok(())
 }
 
-/// Versions that no question at or after the horizon can be answered with.
+/// Versions that no question at or after the horizon can be answered with.  What was recorded after
+/// the horizon waits: its commit still counts in what can be asked.
 fn erasable(entry: &Entry, horizon: i64) -> Vec<u32> {
     let settled =
         entry.versions.iter().rposition(|version| version.visible_at <= horizon && version.recorded_at < horizon);
     let Some(at) = settled else { return Vec::new() };
-    let end = at + usize::from(entry.versions[at].is_expired(horizon));
-    entry.versions[..end].iter().map(|version| version.number).collect()
+    let is_old = |version: &&Version| version.recorded_at < horizon;
+    if entry.is_erased(horizon) {
+        let all_old = entry.versions.iter().all(|version| is_old(&version));
+        return if all_old { entry.versions.iter().map(|version| version.number).collect() } else { Vec::new() };
+    }
+    // What the horizon shows stays, even expired: it hides versions that are written late with an
+    // early known-at.  The highest number stays, so that none is given twice.
+    let highest = entry.versions.iter().map(|version| version.number).max();
+    let replaced = entry.versions[..at].iter().filter(is_old).map(|version| version.number);
+    replaced.filter(|number| Some(*number) != highest).collect()
 }
 
 /// Remove all rows of a record.

@@ -23,13 +23,12 @@ impl SledCold {
     /// # Errors
     /// [`Error::Corruption`] where sled says so, else [`Error::Storage`].
     pub fn open(path: &Path) -> Result<Self> {
-        let database = ::sled::Config::new()
+        let config = ::sled::Config::new()
             .path(path)
             .cache_capacity(64 << 20)
             // Each commit flushes by itself; the timer would only add writes.
-            .flush_every_ms(None)
-            .open()
-            .map_err(|error| at(path, &error))?;
+            .flush_every_ms(None);
+        let database = open_patiently(&config).map_err(|error| at(path, &error))?;
         Ok(Self { database, path: path.to_path_buf() })
     }
 
@@ -121,6 +120,20 @@ impl ColdStore for SledCold {
     fn size_bytes(&self) -> Result<u64> {
         self.database.size_on_disk().map_err(|error| self.fail(&error))
     }
+}
+
+/// sled lets go of its files some moments after it was dropped, on a thread of its own.  The store
+/// holds the directory's lock by now, so nobody else can be using them.
+fn open_patiently(config: &::sled::Config) -> ::sled::Result<::sled::Db> {
+    for _ in 0..1000 {
+        match config.open() {
+            Err(::sled::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            opened => return opened,
+        }
+    }
+    config.open()
 }
 
 fn chunk_key(key: &[u8], index: u32) -> Vec<u8> {
