@@ -127,7 +127,8 @@ impl ColdStore for SledCold {
 fn open_patiently(config: &::sled::Config) -> ::sled::Result<::sled::Db> {
     for _ in 0..1000 {
         match config.open() {
-            Err(::sled::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
+            // The error's kind is lost in sled's own words.
+            Err(::sled::Error::Io(error)) if error.to_string().contains("could not acquire lock") => {
                 std::thread::sleep(std::time::Duration::from_millis(5));
             }
             opened => return opened,

@@ -1,0 +1,49 @@
+"""Processes that tests start: they speak in lines, and none is left behind."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+TESTS = str(Path(__file__).parent)
+
+
+@contextmanager
+def python(module, *arguments):
+    """Run ``python -m module arguments``; kill it at the end."""
+    paths = [TESTS, *(path for path in sys.path if path)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def told(process, line):
+    """Send a line to a process."""
+    process.stdin.write(f"{line}\n".encode())
+    process.stdin.flush()
+
+
+def heard(process):
+    """Return the next thing that a process says; fail with its errors where it says nothing."""
+    line = process.stdout.readline()
+    assert line, process.stderr.read().decode()
+    return json.loads(line)
+
+
+def answer(module, *arguments):
+    """Return the last thing that a process says before it ends well."""
+    with python(module, *arguments) as process:
+        said, errors = process.communicate()
+    assert process.returncode == 0, errors.decode()
+    return json.loads(said.splitlines()[-1])
