@@ -207,7 +207,9 @@ def fork_under_load(path):
 
 def interrupted_search():
     """Be interrupted in a search over many records."""
-    terms = [{"test": {"field": "symbol", "op": "contains", "value": f"no {n}"}} for n in range(1500)]
+    terms = [
+        {"test": {"field": "symbol", "op": "contains", "value": f"no {n}"}} for n in range(1500)
+    ]
     query = Query(filter={"or": terms})
     _interrupted(lambda memory: memory.store.vector_search(query), _many_records())
 
@@ -237,7 +239,12 @@ def _many_records():
 
 def _symbol(number):
     return RawRecord(
-        id=f"r{number}", namespace="a", kind="k", event_time=0, known_at=0, symbol=f"symbol {number}"
+        id=f"r{number}",
+        namespace="a",
+        kind="k",
+        event_time=0,
+        known_at=0,
+        symbol=f"symbol {number}",
     )
 
 

@@ -58,15 +58,17 @@ def outcomes(draw, earliest=None):
 @st.composite
 def records(draw):
     known_at = draw(times())
+    id_ = draw(st.sampled_from(["r1", "r2", "r3", ""]))
+    home = {"r1": "a", "r2": "a/b", "r3": "c", "": "a"}[id_]
     return RawRecord(
-        id=draw(ids | st.just("")),
-        namespace=draw(namespaces),
+        id=id_,
+        namespace=draw(st.just(home) | namespaces),
         kind=draw(st.sampled_from(["x", "x", "x", "y"])),
         event_time=draw(times()),
         known_at=known_at,
         agent_id=draw(st.sampled_from([None, "A", "B"])),
         symbol=draw(st.sampled_from([None, "SPY"])),
-        expires_at=draw(st.none() | times()),
+        expires_at=draw(st.none() | times() | st.just(known_at + 2 * HOUR)),
         importance=draw(st.sampled_from([0.0, 1.0, 2.5])),
         confidence=draw(st.sampled_from([None, 0.5])),
         text=draw(st.sampled_from([None, "hello"])),

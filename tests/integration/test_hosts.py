@@ -94,7 +94,9 @@ def test_a_living_child_does_not_keep_a_closed_directory(tmp_path):
 
 
 def test_children_forked_while_threads_write_are_told_and_end(tmp_path):
-    assert answer("hosts", "fork_under_load", tmp_path) == [[["ForkError"] * len(hosts.CALLS), 0]] * 5
+    assert (
+        answer("hosts", "fork_under_load", tmp_path) == [[["ForkError"] * len(hosts.CALLS), 0]] * 5
+    )
 
 
 @pytest.mark.parametrize("call", ["interrupted_search", "interrupted_verify"])

@@ -9,7 +9,14 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from nt_memory import _native
 from nt_memory.errors import ForgottenError, HorizonError, NtMemoryError
-from nt_memory.store import Forget, RawRecord, SearchResult, Write
+from nt_memory.store import (
+    Configure,
+    Forget,
+    NamespaceOptions,
+    RawRecord,
+    SearchResult,
+    Write,
+)
 from nt_memory.testing import ModelStore
 from strategies import (
     HOUR,
@@ -221,6 +228,10 @@ class AgainstItsPast(RuleBasedStateMachine):
     @rule(id_=ids)
     def forget(self, id_):
         self.commit([Forget([id_])])
+
+    @rule(namespace=namespaces)
+    def retain(self, namespace):
+        self.commit([Configure(namespace, NamespaceOptions(retention=10 * HOUR))])
 
     @rule(step=st.sampled_from([1, HOUR, 12 * HOUR]))
     def time_passes(self, step):

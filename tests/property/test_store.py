@@ -12,7 +12,14 @@ from property.machines import AgainstItsPast, AgainstOracle, Model, Native
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 FEW = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=CHECKS)
 # A broken store is looked for from a fixed start, and the first failure is enough.
-HUNT = settings(FEW, max_examples=400, derandomize=True, database=None, phases=[Phase.generate])
+HUNT = settings(
+    FEW,
+    max_examples=400,
+    stateful_step_count=60,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+)
 
 
 def on(machine, subject):
@@ -48,6 +55,9 @@ class FallsBackOnExpiry(ModelStore):
 
 class ErasesWithoutHorizon(ModelStore):
     def _check_horizon(self, namespace, at):
+        pass
+
+    def _check_recorded_by(self, namespace, time, commit):
         pass
 
     def _candidates(self, query, bound):

@@ -293,7 +293,7 @@ fn write(inner: &Inner, head: &mut Head, staged: &Staged, durable: bool) -> Resu
         })
         .collect();
     ensure_space(inner, &changes)?;
-    inner.cold(|cold| cold.write(&changes, durable))
+    inner.cold(|cold| cold.write(changes, durable))
 }
 
 fn ensure_space(inner: &Inner, changes: &[Change]) -> Result<()> {

@@ -31,7 +31,7 @@ pub(super) fn load(cold: &dyn ColdStore, config: &StoreConfig) -> Result<(Shared
     if spaces != stored {
         changes.push(state_change(SPACES, &spaces)?);
     }
-    cold.write(&changes, true)?;
+    cold.write(changes, true)?;
     let shared = Shared { catalog, namespaces: load_namespaces(cold)?, head };
     Ok((shared, Metrics::default()))
 }

@@ -219,8 +219,9 @@ impl Store {
     /// A fresh ULID.
     ///
     /// # Errors
-    /// Where the system gives no random bits.
+    /// Where the system gives no random bits, or for a store that cannot be used.
     pub fn new_id(&self) -> Result<String> {
+        self.inner.ensure_usable()?;
         self.inner.ids.next(&self.inner.clock)
     }
 

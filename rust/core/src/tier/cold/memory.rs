@@ -28,12 +28,12 @@ impl ColdStore for MemoryCold {
         Ok(())
     }
 
-    fn write(&self, changes: &[Change], _durable: bool) -> Result<()> {
+    fn write(&self, changes: Vec<Change>, _durable: bool) -> Result<()> {
         let mut rows = self.rows.write();
         for (key, value) in changes {
             match value {
-                Some(value) => rows.insert(key.clone(), value.clone()),
-                None => rows.remove(key),
+                Some(value) => rows.insert(key, value),
+                None => rows.remove(&key),
             };
         }
         Ok(())

@@ -1,11 +1,13 @@
 //! L3: ordered, durable, transactional key-value engines behind one trait.
 
+mod chunked;
 mod memory;
 mod redb;
 mod sled;
 
 use std::path::Path;
 
+pub use chunked::Chunked;
 pub use memory::MemoryCold;
 pub use redb::RedbCold;
 pub use sled::SledCold;
@@ -36,7 +38,7 @@ pub trait ColdStore: Send + Sync {
     ///
     /// # Errors
     /// The engine's failure; then none of the changes is visible.
-    fn write(&self, changes: &[Change], durable: bool) -> Result<()>;
+    fn write(&self, changes: Vec<Change>, durable: bool) -> Result<()>;
 
     /// Bytes on the disk.
     ///
@@ -74,8 +76,8 @@ impl ColdEngine {
     pub fn open(self, directory: &Path) -> Result<Box<dyn ColdStore>> {
         let path = directory.join(self.file_name());
         Ok(match self {
-            Self::Redb => Box::new(RedbCold::open(&path)?),
-            Self::Sled => Box::new(SledCold::open(&path)?),
+            Self::Redb => Box::new(Chunked::open(RedbCold::open(&path)?)?),
+            Self::Sled => Box::new(Chunked::open(SledCold::open(&path)?)?),
             Self::Memory => Box::new(MemoryCold::default()),
         })
     }

@@ -75,8 +75,8 @@ impl ColdStore for RedbCold {
         Ok(())
     }
 
-    fn write(&self, changes: &[Change], durable: bool) -> Result<()> {
-        self.apply(changes, durable).map_err(|error| at(&self.path, &error))
+    fn write(&self, changes: Vec<Change>, durable: bool) -> Result<()> {
+        self.apply(&changes, durable).map_err(|error| at(&self.path, &error))
     }
 
     fn size_bytes(&self) -> Result<u64> {

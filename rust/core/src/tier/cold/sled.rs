@@ -4,13 +4,6 @@ use std::path::{Path, PathBuf};
 use super::{Change, ColdStore, Visitor};
 use crate::error::{Error, Result};
 
-/// sled keeps larger values in files of their own that it never syncs, so they are cut into rows.
-const CHUNK: usize = 60 << 10;
-const INLINE: u8 = 0;
-const CHUNKED: u8 = 1;
-/// Sorts behind every table of the store.
-const CHUNK_TABLE: u8 = 0xF0;
-
 /// sled 0.34: survives a killed process, not a power cut.
 pub struct SledCold {
     database: ::sled::Db,
@@ -36,34 +29,6 @@ impl SledCold {
         at(&self.path, error)
     }
 
-    /// Chunk rows that a key holds, so that an overwrite can drop them.
-    fn chunks_of(&self, key: &[u8]) -> Result<u32> {
-        let row = self.database.get(key).map_err(|error| self.fail(&error))?;
-        match row.as_deref() {
-            Some([CHUNKED, count @ ..]) => chunk_count(count),
-            _ => Ok(0),
-        }
-    }
-
-    fn assemble(&self, key: &[u8], row: &[u8]) -> Result<Vec<u8>> {
-        match row.split_first() {
-            Some((&INLINE, value)) => Ok(value.to_vec()),
-            Some((&CHUNKED, count)) => {
-                let mut value = Vec::new();
-                for index in 0..chunk_count(count)? {
-                    let chunk = self
-                        .database
-                        .get(chunk_key(key, index))
-                        .map_err(|error| self.fail(&error))?
-                        .ok_or_else(|| missing(&self.path))?;
-                    value.extend_from_slice(&chunk);
-                }
-                Ok(value)
-            }
-            _ => Err(missing(&self.path)),
-        }
-    }
-
     fn sync(&self) -> Result<()> {
         self.database.flush().map_err(|error| self.fail(&error))?;
         // sled's own flush leaves part of its log to the page cache.
@@ -76,7 +41,7 @@ impl SledCold {
 impl ColdStore for SledCold {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
         let row = self.database.get(key).map_err(|error| self.fail(&error))?;
-        row.map(|row| self.assemble(key, &row)).transpose()
+        Ok(row.map(|row| row.to_vec()))
     }
 
     fn scan(&self, start: &[u8], end: &[u8], visit: &mut Visitor<'_>) -> Result<()> {
@@ -85,32 +50,19 @@ impl ColdStore for SledCold {
         }
         for row in self.database.range(start..end) {
             let (key, row) = row.map_err(|error| self.fail(&error))?;
-            if !visit(&key, &self.assemble(&key, &row)?)? {
+            if !visit(&key, &row)? {
                 break;
             }
         }
         Ok(())
     }
 
-    fn write(&self, changes: &[Change], durable: bool) -> Result<()> {
+    fn write(&self, changes: Vec<Change>, durable: bool) -> Result<()> {
         let mut batch = ::sled::Batch::default();
         for (key, value) in changes {
-            for index in 0..self.chunks_of(key)? {
-                batch.remove(chunk_key(key, index));
-            }
             match value {
-                None => batch.remove(key.as_slice()),
-                Some(value) if value.len() <= CHUNK => {
-                    batch.insert(key.as_slice(), [&[INLINE], value.as_slice()].concat());
-                }
-                Some(value) => {
-                    let mut count = 0_u32;
-                    for chunk in value.chunks(CHUNK) {
-                        batch.insert(chunk_key(key, count), chunk);
-                        count += 1;
-                    }
-                    batch.insert(key.as_slice(), [&[CHUNKED], count.to_be_bytes().as_slice()].concat());
-                }
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
             }
         }
         self.database.apply_batch(batch).map_err(|error| self.fail(&error))?;
@@ -135,21 +87,6 @@ fn open_patiently(config: &::sled::Config) -> ::sled::Result<::sled::Db> {
         }
     }
     config.open()
-}
-
-fn chunk_key(key: &[u8], index: u32) -> Vec<u8> {
-    [&[CHUNK_TABLE], key, index.to_be_bytes().as_slice()].concat()
-}
-
-fn chunk_count(bytes: &[u8]) -> Result<u32> {
-    bytes
-        .try_into()
-        .map(u32::from_be_bytes)
-        .map_err(|_| Error::Corruption("a chunked value has no count; restore a backup".into()))
-}
-
-fn missing(path: &Path) -> Error {
-    Error::Corruption(format!("{}: a part of a large value is missing; restore a backup", path.display()))
 }
 
 fn at(path: &Path, error: &::sled::Error) -> Error {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::{Change, ColdEngine, ColdStore};
+use super::{Change, Chunked, ColdEngine, ColdStore, MemoryCold, Visitor};
+use crate::error::Result;
 
 const ENGINES: [ColdEngine; 3] = [ColdEngine::Redb, ColdEngine::Sled, ColdEngine::Memory];
 
@@ -29,7 +30,7 @@ fn on_each_engine(test: impl Fn(&dyn ColdStore)) {
 fn a_scan_stops_when_told() {
     on_each_engine(|cold| {
         let changes: Vec<Change> = (0_u8..9).map(|i| (vec![b'k', i], Some(vec![i]))).collect();
-        cold.write(&changes, true).unwrap();
+        cold.write(changes, true).unwrap();
         let mut seen = 0;
         cold.scan(b"k", b"l", &mut |_, _| {
             seen += 1;
@@ -49,12 +50,47 @@ fn an_empty_range_visits_nothing() {
 fn large_values_come_back_whole_and_leave_nothing_behind() {
     on_each_engine(|cold| {
         let large: Vec<u8> = (0..1_000_000_u32).map(|i| i.to_le_bytes()[0]).collect();
-        cold.write(&[(b"k".to_vec(), Some(large.clone()))], true).unwrap();
+        cold.write(vec![(b"k".to_vec(), Some(large.clone()))], true).unwrap();
         assert_eq!(cold.get(b"k").unwrap().unwrap(), large);
-        cold.write(&[(b"k".to_vec(), Some(b"small".to_vec()))], true).unwrap();
+        assert_eq!(rows(cold, &[0], &[255; 9]), [(b"k".to_vec(), large.clone())]);
+        cold.write(vec![(b"k".to_vec(), Some(large[..70_000].to_vec()))], true).unwrap();
+        assert_eq!(cold.get(b"k").unwrap().unwrap(), large[..70_000]);
+        cold.write(vec![(b"k".to_vec(), Some(b"small".to_vec()))], true).unwrap();
         assert_eq!(cold.get(b"k").unwrap().unwrap(), b"small");
-        cold.write(&[(b"k".to_vec(), None)], true).unwrap();
+        cold.write(vec![(b"k".to_vec(), None)], true).unwrap();
         assert!(rows(cold, &[0], &[255; 9]).is_empty());
+    });
+}
+
+#[test]
+fn parts_of_large_values_go_with_them() {
+    for large in [vec![7; 1 << 20], vec![8; 100_000]] {
+        let inner = MemoryCold::default();
+        let cold = Chunked::open(&inner).unwrap();
+        cold.write(vec![(b"k".to_vec(), Some(large))], true).unwrap();
+        // Opened anew, the wrapper still knows which keys have parts.
+        let cold = Chunked::open(&inner).unwrap();
+        cold.write(vec![(b"k".to_vec(), None)], true).unwrap();
+        assert!(rows(&&inner, &[0], &[255; 9]).is_empty());
+    }
+}
+
+#[test]
+fn a_reader_never_mixes_two_large_values() {
+    on_each_engine(|cold| {
+        let done = std::sync::atomic::AtomicBool::new(false);
+        let write = |byte: u8| cold.write(vec![(b"k".to_vec(), Some(vec![byte; 200_000]))], false).unwrap();
+        write(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    let value = cold.get(b"k").unwrap().unwrap();
+                    assert!(value.len() == 200_000 && value.iter().all(|byte| *byte == value[0]));
+                }
+            });
+            (0..40).for_each(write);
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
     });
 }
 
@@ -64,7 +100,7 @@ fn a_reopened_engine_holds_what_was_written() {
         let directory = tempfile::tempdir().unwrap();
         let write = |value: &[u8]| {
             let cold = engine.open(directory.path()).unwrap();
-            cold.write(&[(b"k".to_vec(), Some(value.to_vec()))], true).unwrap();
+            cold.write(vec![(b"k".to_vec(), Some(value.to_vec()))], true).unwrap();
         };
         write(b"one");
         write(b"two");
@@ -86,7 +122,7 @@ proptest! {
         on_each_engine(|cold| {
             let mut model = BTreeMap::new();
             for batch in &batches {
-                cold.write(batch, false).unwrap();
+                cold.write(batch.clone(), false).unwrap();
                 for (key, value) in batch {
                     match value {
                         Some(value) => model.insert(key.clone(), value.clone()),
@@ -101,5 +137,24 @@ proptest! {
                 assert_eq!(cold.get(key).unwrap().as_ref(), Some(value));
             }
         });
+    }
+}
+
+/// Lets a test look under a wrapper.
+impl ColdStore for &MemoryCold {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        (**self).get(key)
+    }
+
+    fn scan(&self, start: &[u8], end: &[u8], visit: &mut Visitor<'_>) -> Result<()> {
+        (**self).scan(start, end, visit)
+    }
+
+    fn write(&self, changes: Vec<Change>, durable: bool) -> Result<()> {
+        (**self).write(changes, durable)
+    }
+
+    fn size_bytes(&self) -> Result<u64> {
+        (**self).size_bytes()
     }
 }
