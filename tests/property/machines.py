@@ -213,6 +213,7 @@ class AgainstItsPast(RuleBasedStateMachine):
         self.clock = _native.Clock(manual=True, start_us=START)
         self.store = self.subject.open(self.clock)
         self.asked = []
+        self.moments = [START]
 
     def teardown(self):
         self.subject.end(self.store)
@@ -223,6 +224,7 @@ class AgainstItsPast(RuleBasedStateMachine):
 
     @rule(record=records())
     def write(self, record):
+        self.moments.append(record.known_at)
         self.commit([Write(record)])
 
     @rule(id_=ids)
@@ -245,7 +247,7 @@ class AgainstItsPast(RuleBasedStateMachine):
     def ask(self, data):
         commit = self.store.stats()["commits"]
         query = data.draw(queries())
-        as_of = query.as_of if query.as_of is not None else self.clock.now_us()
+        as_of = query.as_of or data.draw(st.sampled_from(self.moments))
         query = replace(query, as_of=as_of, recorded_by_time=None, recorded_by_commit=commit)
         self.remember(lambda: self.store.vector_search(query))
 
