@@ -116,7 +116,7 @@ class Lane:
             text=f"step {self.done}",
             embeddings={SPACE: np.array([rng.gauss(0, 1) for _ in range(DIM)], dtype=np.float32)},
             attributes={"size": float(rng.randint(1, 9))},
-            payload=_bytes(rng, 1, 100_000) if rng.random() < 0.1 else _bytes(rng, 1, 500),  # noqa: PLR2004
+            payload=_bytes(rng, 1, 100_000) if rng.random() < 0.1 else _bytes(rng, 1, 500),
         )
         self.records[record.id] = record
         return [Write(record)]
@@ -143,7 +143,7 @@ class Lane:
 def _bytes(rng, low, high):
     """Return bytes that compress, or do not."""
     size = rng.randint(low, high)
-    return rng.randbytes(size) if rng.random() < 0.5 else bytes([rng.randrange(256)]) * size  # noqa: PLR2004
+    return rng.randbytes(size) if rng.random() < 0.5 else bytes([rng.randrange(256)]) * size
 
 
 def held(lane, store):

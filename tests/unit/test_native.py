@@ -227,7 +227,20 @@ def test_a_namespace_is_made_of_its_segments(namespace):
     assert "/".join(Namespace.parse(namespace)) == namespace
 
 
-BAD_NAMESPACES = ["", "/", "a/", "/a", "a//b", ".", "a/..", "a b", "ä", "a\0", "a" * 129, "a/" * 8 + "a"]
+BAD_NAMESPACES = [
+    "",
+    "/",
+    "a/",
+    "/a",
+    "a//b",
+    ".",
+    "a/..",
+    "a b",
+    "ä",
+    "a\0",
+    "a" * 129,
+    "a/" * 8 + "a",
+]
 
 
 @pytest.mark.parametrize("namespace", BAD_NAMESPACES)

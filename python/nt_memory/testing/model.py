@@ -201,10 +201,15 @@ class ModelStore:
     def _check_scope(
         self, prefix: str | None, at: int, time: int | None, commit: int | None
     ) -> None:
-        for name in sorted(self._state.options):
-            if prefix is None or below(name, prefix):
-                self._check_horizon(name, at)
-                self._check_recorded_by(name, time, commit)
+        def latest_first(name: str) -> tuple[int, str]:
+            return -(self._state.horizon(name, now) or 0), name
+
+        # The latest horizon decides, so that the error names a time that can be asked for.
+        now = self._now()
+        scope = [name for name in self._state.options if prefix is None or below(name, prefix)]
+        for name in sorted(scope, key=latest_first):
+            self._check_horizon(name, at)
+            self._check_recorded_by(name, time, commit)
 
     def _check_horizon(self, namespace: str, at: int) -> None:
         horizon = self._state.horizon(namespace, self._now())
