@@ -44,7 +44,12 @@ def timed(benchmark) -> Callable[..., None]:
     return run
 
 
+def pytest_sessionstart() -> None:
+    RESULTS.number("machine/load_before", os.getloadavg()[0], "waiting or running")
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
+    RESULTS.number("machine/load_after", os.getloadavg()[0], "waiting or running")
     write = terminalreporter.write_line
     write("")
     for row in RESULTS.rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from statistics import median
@@ -148,6 +149,18 @@ def advantage(rows: Rows, case: str, peer: str) -> float:
     return p50(rows, other) / p50(rows, ours)
 
 
+def machine(rows: Rows) -> str:
+    """Return how busy the machine was around the benches in Python."""
+    loads = [row["value"] for name, row in rows.items() if name.startswith("machine/load")]
+    if not loads:
+        return "How busy the machine was is not known: the benches in Python were not run."
+    cores = os.cpu_count() or 1
+    text = f"Load {' to '.join(map(str, loads))} on {cores} cores."
+    if max(loads) <= cores:
+        return text
+    return f"{text} **Busy: rows that wait for the disk or use all cores measure that. Run again.**"
+
+
 def all_rows(rows: Rows) -> Iterator[str]:
     """Yield every row as it was measured."""
     yield "| row | p50 | p95 | p99 | value | unit |"
@@ -169,7 +182,8 @@ def main() -> None:
     goals = "\n".join(must_reach(rows))
     parts = [
         "# One run of the benches",
-        "`benches/README.md` says what a row is. Times move with the machine, ratios less.",
+        "`benches/README.md` says what a row is.",
+        machine(rows),
         "## Must reach",
         goals,
         "## Beside peers",
@@ -179,7 +193,7 @@ def main() -> None:
         "\n".join(all_rows(rows)),
     ]
     (folder / "summary.md").write_text("\n\n".join(parts) + "\n")
-    print(goals)
+    print(machine(rows), goals, sep="\n")
 
 
 if __name__ == "__main__":

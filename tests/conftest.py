@@ -1,9 +1,14 @@
 """Fixtures: one memory on every store, run by a clock that moves when told."""
 
 import pytest
+from hypothesis import settings
 
 from builders import DIM, START, day
 from nt_memory import ManualClock, MemoryConfig, MemorySystem, VectorSpace
+
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 def open_memory(kind, clock, spaces=None, **options):

@@ -12,7 +12,7 @@ import numpy as np
 from nt_memory import MemorySystem, StoreLockedError
 from nt_memory.store import Put, Query, RawRecord, Write
 
-RECORDS = 150_000
+RECORDS = 120_000
 VECTOR = np.ones(256, dtype=np.float32)
 
 
@@ -208,7 +208,7 @@ def fork_under_load(path):
 def interrupted_search():
     """Be interrupted in a search over many records."""
     terms = [
-        {"test": {"field": "symbol", "op": "contains", "value": f"no {n}"}} for n in range(1500)
+        {"test": {"field": "symbol", "op": "contains", "value": f"no {n}"}} for n in range(1000)
     ]
     query = Query(filter={"or": terms})
     _interrupted(lambda memory: memory.store.vector_search(query), _many_records())

@@ -2,12 +2,15 @@
 
 import shutil
 import tempfile
+from pathlib import Path
 
 from nt_memory import _native
 from nt_memory.testing import ModelStore
 
 SPACES = [("state", 4, "cosine", "f16", None), ("alt", 3, "cosine", "f32", None)]
 SEED = 5
+# Files that need not last are quicker there.
+MEMORY = Path("/dev/shm")  # noqa: S108
 
 
 def open_native(engine, path, clock, **options):
@@ -36,7 +39,7 @@ class Native:
 
     def open(self, clock):
         self.clock = clock
-        self.path = tempfile.mkdtemp()
+        self.path = tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None)
         self.store = open_native(self.engine, self.path, clock)
         return self.store
 

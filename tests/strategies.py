@@ -17,22 +17,29 @@ from nt_memory.store import (
     Settle,
     Write,
 )
+from stores import SPACES
 
-SPACES = [("state", 4, "cosine", "f16", None), ("alt", 3, "cosine", "f32", None)]
 DIMS = {name: dim for name, dim, *_ in SPACES}
 HOUR = 3_600_000_000
 START = 1_700_000_000_000_000
 
 namespaces = st.sampled_from(["a", "a/b", "c"])
 keys = st.sampled_from(["k", "k1", "zz", "ü"])
-ids = st.sampled_from(["r1", "r2", "r3"])
+# Where a record usually lies: a later version elsewhere is refused.
+HOMES = {"r1": "a", "r2": "a", "r3": "a", "r4": "a/b", "r5": "c"}
+ids = st.sampled_from(sorted(HOMES))
 durations = st.sampled_from([None, HOUR, 5 * HOUR])
 
 
+def mostly(usual, other, odds=4):
+    """Choose the one so many times as often as the other."""
+    return st.integers(0, odds).flatmap(lambda n: other if n == odds else usual)
+
+
 @st.composite
-def times(draw):
+def times(draw, earliest=-20, latest=40):
     """Whole hours around the start, and the microseconds beside them."""
-    hours = draw(st.integers(-20, 40))
+    hours = draw(st.integers(earliest, latest))
     return START + hours * HOUR + draw(st.sampled_from([0, 0, 0, 1, -1]))
 
 
@@ -42,7 +49,9 @@ def vectors(dim):
     return vector.map(lambda numbers: np.array(numbers, dtype=np.float32))
 
 
-embeddings = st.fixed_dictionaries({}, optional={name: vectors(dim) for name, dim in DIMS.items()})
+embeddings = st.fixed_dictionaries(
+    {name: mostly(vectors(dim), st.none()) for name, dim in DIMS.items()}
+).map(lambda made: {name: vector for name, vector in made.items() if vector is not None})
 attributes = st.sampled_from([{}, {"s": 1.5, "w": "q"}, {"s": 2.0, "l": ["p", "q"]}])
 rewards = st.sampled_from([1.0, -2.0, 0.0, 0.5, 3.0])
 
@@ -57,18 +66,18 @@ def outcomes(draw, earliest=None):
 
 @st.composite
 def records(draw):
-    known_at = draw(times())
-    id_ = draw(st.sampled_from(["r1", "r2", "r3", ""]))
-    home = {"r1": "a", "r2": "a/b", "r3": "c", "": "a"}[id_]
+    known_at = draw(times(latest=20))
+    id_ = draw(mostly(ids, st.just("")))
+    home = st.just(HOMES.get(id_, "a"))
     return RawRecord(
         id=id_,
-        namespace=draw(st.just(home) | namespaces),
-        kind=draw(st.sampled_from(["x", "x", "x", "y"])),
+        namespace=draw(mostly(home, namespaces, odds=9)),
+        kind=draw(mostly(st.just("x"), st.just("y"), odds=9)),
         event_time=draw(times()),
         known_at=known_at,
         agent_id=draw(st.sampled_from([None, "A", "B"])),
         symbol=draw(st.sampled_from([None, "SPY"])),
-        expires_at=draw(st.none() | times() | st.just(known_at + 2 * HOUR)),
+        expires_at=draw(mostly(st.none(), times() | st.just(known_at + 2 * HOUR), odds=2)),
         importance=draw(st.sampled_from([0.0, 1.0, 2.5])),
         confidence=draw(st.sampled_from([None, 0.5])),
         text=draw(st.sampled_from([None, "hello"])),
@@ -84,20 +93,21 @@ def records(draw):
 options = st.builds(
     NamespaceOptions,
     history=st.booleans(),
-    ttl=st.sampled_from([None, None, 4 * HOUR]),
-    retention=st.sampled_from([None, None, 10 * HOUR, 30 * HOUR]),
+    ttl=mostly(st.none(), st.just(4 * HOUR)),
+    retention=mostly(st.none(), st.sampled_from([10 * HOUR, 30 * HOUR])),
 )
-operations = st.one_of(
+values = st.one_of(
     st.builds(Put, namespaces, keys, st.sampled_from([b"1", b"v", b"z" * 2000]), durations),
     st.builds(Delete, namespaces, keys),
     st.builds(Increment, namespaces, keys, st.integers(-3, 3), durations),
     st.builds(Expect, namespaces, keys, st.sampled_from([None, b"1", b"v"])),
-    st.builds(Write, records()),
-    st.builds(Write, records()),
-    st.builds(Settle, ids, outcomes(), st.booleans()),
-    st.builds(Forget, st.lists(ids, min_size=1, max_size=2)),
-    st.builds(Configure, namespaces, options),
 )
+changes = st.one_of(
+    values,
+    st.builds(Settle, ids, outcomes(), st.booleans()),
+    mostly(st.builds(Configure, namespaces, options), st.builds(Forget, st.lists(ids, max_size=2))),
+)
+operations = changes | st.builds(Write, records())
 
 
 def _test(field, op, value):
@@ -165,14 +175,14 @@ def queries(draw, commit=0):
     return Query(
         space=space,
         vector=vector,
-        namespace=draw(st.none() | namespaces),
-        filter=draw(st.none() | filters),
-        as_of=draw(st.none() | times()),
+        namespace=draw(mostly(st.none(), namespaces)),
+        filter=draw(mostly(st.none(), filters, odds=2)),
+        as_of=draw(st.none() | times() | times(earliest=20)),
         **draw(bounds(commit)),
         top_k=draw(st.sampled_from([1, 2, 3, 10])),
         half_life=draw(st.sampled_from([None, 5.0 * HOUR])),
         weights=draw(st.sampled_from(weights)),
         order_by=order,
         diversity=draw(st.sampled_from([0.0, 0.0, 0.3, 1.0])),
-        min_trust=draw(st.sampled_from([None, 0.7])),
+        min_trust=draw(mostly(st.none(), st.just(0.7))),
     )

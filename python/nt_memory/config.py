@@ -154,7 +154,8 @@ class MemoryConfig:
         Most bytes of the hot and the vector tier together, 1 MiB or more.
     durability
         ``"group"``: a write is on the disk when it returns, sharing an fsync
-        with others; ``"none"``: a power cut may lose the last ones.
+        with others; ``"none"``: it is on the disk after `flush` or `close`,
+        and a process that dies before may lose it.
     clock
         The only source of time; the machine's by default.
     seed

@@ -70,9 +70,6 @@ def test_an_outcome_moves_the_time_of_its_version(store):
     assert [text(store, at(hour)) for hour in (0, 3, 5)] == ["1", "3", "1"]
 
 
-# expiry
-
-
 def test_a_record_is_there_until_it_expires(store):
     write(store, expires_at=at(2), text="t")
     assert [text(store, at(2) - 1), text(store, at(2))] == ["t", None]
@@ -95,9 +92,6 @@ def test_a_record_may_have_expired_before_it_was_known(store):
     assert store.fetch("r", at(1)) is None
 
 
-# recorded_by
-
-
 def test_what_was_recorded_later_is_not_seen_by_time(store, clock):
     write(store, text="old")
     clock.advance_us(HOUR)
@@ -109,7 +103,12 @@ def test_what_was_recorded_later_is_not_seen_by_time(store, clock):
 def test_what_was_recorded_later_is_not_seen_by_commit(store):
     write(store, text="old")
     write(store, text="new")
-    assert [text(store, None, None, commit) for commit in (0, 1, 2, 3)] == [None, "old", "new", "new"]
+    assert [text(store, None, None, commit) for commit in (0, 1, 2, 3)] == [
+        None,
+        "old",
+        "new",
+        "new",
+    ]
 
 
 def test_a_backfill_is_not_seen_from_before_it(store, clock):
@@ -127,9 +126,6 @@ def test_a_settlement_is_not_seen_from_before_it(store):
 def test_time_and_commit_exclude_each_other(store):
     with pytest.raises(ValueError, match="not both"):
         store.fetch("r", None, at(0), 1)
-
-
-# forgotten
 
 
 def test_a_forgotten_record_is_an_error(store):

@@ -73,3 +73,16 @@ def test_an_expired_counter_starts_anew(store, clock):
     do(store, Increment("a", "n", 5, HOUR))
     clock.advance_us(HOUR)
     assert do(store, Increment("a", "n", 1)) == 1
+
+
+@pytest.mark.parametrize("value", [b"9223372036854775808", b"9" * 5000])
+def test_a_number_over_64_bits_is_no_counter(store, value):
+    put(store, key="n", value=value)
+    with pytest.raises(ValueError, match="decimal counter"):
+        do(store, Increment("a", "n", -1))
+
+
+@pytest.mark.parametrize("value", [b"+7", b"007", b"0" * 30 + b"7"])
+def test_a_number_may_be_written_out(store, value):
+    put(store, key="n", value=value)
+    assert do(store, Increment("a", "n", 0)) == 7

@@ -26,7 +26,9 @@ def retained(store):
 
 def asks(store, **bounds):
     """Return what a fetch and a search say."""
-    store.fetch("r", *(bounds.get(name) for name in ("as_of", "recorded_by_time", "recorded_by_commit")))
+    store.fetch(
+        "r", *(bounds.get(name) for name in ("as_of", "recorded_by_time", "recorded_by_commit"))
+    )
     return search(store, **bounds)
 
 
@@ -102,9 +104,6 @@ def test_now_is_always_answered(store, clock):
     assert found(store) == ["r"]
 
 
-# what the store held
-
-
 def test_a_bound_by_time_before_the_horizon_is_refused(store, clock):
     write(store)
     clock.advance_us(5 * HOUR)
@@ -141,9 +140,6 @@ def test_records_of_other_namespaces_do_not_move_the_first_commit(store, clock):
     assert asks(store, recorded_by_commit=2).matched == 1
 
 
-# reconfiguring
-
-
 def test_a_horizon_never_goes_back_with_a_longer_retention(store, clock):
     clock.advance_us(5 * HOUR)
     configure(store, retention=100 * HOUR)
@@ -173,9 +169,6 @@ def test_a_shorter_retention_moves_the_horizon_at_once(store, clock):
 def test_a_duration_that_is_not_positive_is_refused(store, option, duration):
     with pytest.raises(ValueError, match=option):
         configure(store, **{option: duration})
-
-
-# what is erased
 
 
 def later(store, clock):

@@ -1,6 +1,5 @@
 """vector_search: who is a candidate, and what a result tells."""
 
-import numpy as np
 import pytest
 
 from conformance.builders import (
@@ -58,9 +57,6 @@ def test_a_result_names_its_time(store, clock):
     assert [search(store).as_of, search(store, as_of=at(0)).as_of] == [at(0) + 7, at(0)]
 
 
-# bodies
-
-
 def test_a_match_brings_its_record(store):
     write(store, text="t", payload=b"p", embeddings={"state": axis(1)})
     match = only(store)
@@ -78,9 +74,6 @@ def test_a_match_brings_the_version_that_was_visible(store):
 def test_bodies_are_left_out_on_request(store):
     write(store)
     assert only(store, bodies=False).record is None
-
-
-# candidates
 
 
 def test_only_records_with_an_embedding_in_the_space_are_candidates(store):
@@ -167,9 +160,6 @@ def test_trust_has_a_floor(store):
     assert found(store, min_trust=0.5) == ["high"]
 
 
-# arguments
-
-
 def test_a_vector_in_an_unknown_space_is_refused(store):
     with pytest.raises(VectorError, match="other"):
         search(store, vector=axis(0), space="other")
@@ -184,12 +174,6 @@ def test_a_vector_of_another_length_is_refused(store):
 def test_a_vector_that_points_nowhere_is_refused(store, first):
     with pytest.raises(InvalidEmbeddingError):
         search(store, vector=vector(first, 0.0, 0.0, 0.0))
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.int32])
-def test_a_vector_of_other_numbers_is_taken(store, dtype):
-    write(store, embeddings={"state": axis(0)})
-    assert only(store, vector=np.array([2, 0, 0, 0], dtype=dtype)).similarity == 1.0
 
 
 def test_an_ill_formed_namespace_is_refused(store):

@@ -191,9 +191,6 @@ def test_a_refused_record_leaves_nothing(store):
     assert store.fetch("r") is None
 
 
-# an outcome that comes with the record
-
-
 def test_an_outcome_known_with_the_record_is_part_of_its_one_version(store):
     write(store, outcome=RawOutcome(1.5, at(0), b"o"))
     kept = store.fetch("r")

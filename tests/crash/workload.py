@@ -26,6 +26,7 @@ SMALL_KEYS = 24
 LARGE_KEYS = 4
 # Larger than what any engine keeps in one row, and incompressible.
 LARGE = (65_537, 300_000)
+FORGOTTEN = "a tombstone"
 
 
 def open_store(path, engine, durability="group"):
@@ -170,20 +171,26 @@ def _wrong_values(lane, store):
 
 def _wrong_records(lane, store):
     for id, expected in lane.records.items():
-        found = store.fetch(id)
-        if found is None or not _same(found, expected):
+        found = _fetched(store, id)
+        if found is None or found is FORGOTTEN or not _same(found, expected):
             yield f"record {id} is {found}, expected {expected}"
     for id in lane.forgotten:
-        try:
-            yield f"record {id} was forgotten and is {store.fetch(id)}"
-        except ForgottenError:
-            pass
+        found = _fetched(store, id)
+        if found is not FORGOTTEN:
+            yield f"record {id} was forgotten and is {found}"
     query = Query(space=SPACE, vector=np.ones(DIM, dtype=np.float32), namespace=lane.namespace)
     found = store.vector_search(replace(query, top_k=10_000, bodies=False))
     if {match.id for match in found.matches} != set(lane.records):
         yield f"a search finds {len(found.matches)} records of {len(lane.records)}"
     if found.forgotten != len(lane.forgotten):
         yield f"a search counts {found.forgotten} forgotten records of {len(lane.forgotten)}"
+
+
+def _fetched(store, id):
+    try:
+        return store.fetch(id)
+    except ForgottenError:
+        return FORGOTTEN
 
 
 def _same(found, expected):

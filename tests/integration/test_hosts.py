@@ -199,13 +199,16 @@ def test_what_threads_wrote_before_a_close_stays(tmp_path):
     written = [0] * 4
     first = threading.Barrier(5)
 
+    def write_for_ever(number):
+        while True:
+            memory.put("risk", f"key-{number}", f"{written[number] + 1}".encode())
+            written[number] += 1
+
     def work(number):
         memory.put("risk", f"key-{number}", b"0")
         first.wait()
         with pytest.raises(ClosedError):
-            while True:
-                memory.put("risk", f"key-{number}", f"{written[number] + 1}".encode())
-                written[number] += 1
+            write_for_ever(number)
 
     with ThreadPoolExecutor(4) as pool:
         done = [pool.submit(work, number) for number in range(4)]

@@ -1,11 +1,10 @@
 """State machines: a store against the oracle, and a store against its own past."""
 
-import shutil
-import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from nt_memory import _native
 from nt_memory.errors import ForgottenError, HorizonError, NtMemoryError
@@ -13,83 +12,27 @@ from nt_memory.store import (
     Configure,
     Forget,
     NamespaceOptions,
+    Query,
     RawRecord,
     SearchResult,
     Write,
 )
 from nt_memory.testing import ModelStore
+from stores import SEED, SPACES, Native
 from strategies import (
     HOUR,
-    SPACES,
     START,
     bounds,
+    changes,
     ids,
     keys,
+    mostly,
     namespaces,
     operations,
     queries,
     records,
     times,
 )
-
-
-def open_native(engine, path, clock):
-    """Open an engine with a hot tier so small that most reads miss it."""
-    return _native.Store.open(
-        None if engine == "memory" else path,
-        engine=engine,
-        cache_max_entries=4,
-        cache_ttl_us=10**9,
-        cache_max_bytes=1 << 20,
-        track_access=True,
-        spaces=SPACES,
-        compression=True,
-        max_memory_bytes=1 << 30,
-        durability="none",
-        clock=clock,
-        seed=5,
-    )
-
-
-class Native:
-    """An engine that can be reopened."""
-
-    def __init__(self, engine):
-        self.engine = engine
-
-    def open(self, clock):
-        self.clock = clock
-        self.path = tempfile.mkdtemp()
-        return open_native(self.engine, self.path, clock)
-
-    def reopen(self, store):
-        if self.engine == "memory":
-            return store
-        store.close()
-        return open_native(self.engine, self.path, self.clock)
-
-    def end(self, store):
-        problems = store.verify()
-        store.close()
-        shutil.rmtree(self.path)
-        assert problems == []
-
-
-class Model:
-    """A variant of the oracle."""
-
-    def __init__(self, kind):
-        self.kind = kind
-
-    def open(self, clock):
-        return self.kind(clock, spaces=SPACES, seed=5)
-
-    def reopen(self, store):
-        store.reopen()
-        return store
-
-    def end(self, store):
-        store.close()
 
 
 def plain(value):
@@ -116,16 +59,24 @@ def plain(value):
     return value
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """The error that a question raised."""
+
+    kind: type
+    horizon: datetime | None = None
+
+
 def outcome(call):
-    """Return what a call gives, or the class of the error it raises."""
+    """Return what a call gives, or how it is refused."""
     try:
         return plain(call())
     except (NtMemoryError, ValueError) as error:
-        return type(error)
+        return Refusal(type(error), getattr(error, "horizon", None))
 
 
-class AgainstOracle(RuleBasedStateMachine):
-    """Whatever is done, the store and the oracle answer alike."""
+class Machine(RuleBasedStateMachine):
+    """Whatever may happen to a store; what is asked of it, a subclass says."""
 
     subject = Native("memory")
 
@@ -133,38 +84,67 @@ class AgainstOracle(RuleBasedStateMachine):
         super().__init__()
         self.clock = _native.Clock(manual=True, start_us=START)
         self.store = self.subject.open(self.clock)
-        self.model = ModelStore(self.clock, spaces=SPACES, seed=5)
-        self.made = []
+        self.moments = [START]
 
     def teardown(self):
-        self.subject.end(self.store)
+        problems = self.store.verify()
+        self.subject.close()
+        assert problems == []
+
+    def commit(self, ops):
+        """Commit a batch, which may be refused."""
+        return outcome(lambda: self.store.commit(ops))
+
+    @initialize(first=st.lists(records(), max_size=5))
+    def begin(self, first):
+        for record in first:
+            self.write(record)
+
+    @rule(ops=st.lists(operations, min_size=1, max_size=3))
+    def change(self, ops):
+        self.commit(ops)
+
+    @rule(record=records())
+    def write(self, record):
+        self.moments.append(record.known_at)
+        self.commit([Write(record)])
+
+    @rule(id_=ids)
+    def forget(self, id_):
+        self.commit([Forget([id_])])
+
+    @rule(namespace=namespaces, hours=st.sampled_from([10, 30]))
+    def retain(self, namespace, hours):
+        self.commit([Configure(namespace, NamespaceOptions(retention=hours * HOUR))])
+
+    @rule(step=st.sampled_from([1, HOUR, 12 * HOUR]))
+    def time_passes(self, step):
+        self.clock.advance_us(step)
+
+    @precondition(lambda self: self.subject.keeps)
+    @rule()
+    def reopen(self):
+        self.store = self.subject.reopen()
+
+
+class AgainstOracle(Machine):
+    """Whatever is done, the store and the oracle answer alike."""
+
+    def __init__(self):
+        super().__init__()
+        self.model = ModelStore(self.clock, spaces=SPACES, seed=SEED)
 
     def alike(self, ask):
         found, expected = outcome(lambda: ask(self.store)), outcome(lambda: ask(self.model))
         assert found == expected
         return found
 
-    @rule(ops=st.lists(operations, min_size=1, max_size=3))
     def commit(self, ops):
-        found, expected = (
-            outcome(lambda store=store: store.commit(ops)) for store in (self.store, self.model)
-        )
-        assert found == expected
+        return self.alike(lambda store: store.commit(ops))
 
-    @rule(record=records())
-    def write(self, record):
-        self.commit([Write(record)])
-
-    @rule(step=st.sampled_from([1, HOUR, 3 * HOUR, 12 * HOUR]))
-    def time_passes(self, step):
-        self.clock.advance_us(step)
-
-    @rule()
     def reopen(self):
-        after = self.subject.reopen(self.store)
-        if after is not self.store or isinstance(after, ModelStore):
-            self.model.reopen()
-        self.store = after
+        super().reopen()
+        self.model.reopen()
 
     @rule(namespace=namespaces, key=keys, as_of=st.none() | times())
     def get(self, namespace, key, as_of):
@@ -192,69 +172,47 @@ class AgainstOracle(RuleBasedStateMachine):
 
 def says_that_it_cannot(before, after):
     """Whether an answer that differs says so."""
-    if isinstance(after, type):
-        # ValueError: the namespace keeps no history any more.
-        return after in {HorizonError, ForgottenError, ValueError}
-    return isinstance(before, tuple) and after[2] > before[2]
+    if isinstance(after, Refusal):
+        # ValueError: the namespace keeps no history of its keys any more.
+        is_value = before is None or isinstance(before, bytes)
+        return after.kind in {HorizonError, ForgottenError, *([ValueError] if is_value else [])}
+    if not isinstance(before, tuple):
+        return False
+    (_, matched_before, forgotten_before, *_), (_, matched, forgotten, *_) = before, after
+    # What is not returned any more is counted as forgotten, no more and no less.
+    return forgotten > forgotten_before and matched + forgotten == matched_before + forgotten_before
 
 
-class AgainstItsPast(RuleBasedStateMachine):
-    """The promise: a question about the past keeps its answer, or is told that it cannot be answered.
+class AgainstItsPast(Machine):
+    """The promise: a question about the past keeps its answer, or is told that it cannot.
 
-    A question names a time and a commit that the store had reached.  Later it
-    gets the same answer, a `HorizonError`, or is told of more forgotten
-    records than before.
+    A question names a time, and a commit that the store had reached or a time
+    that had passed.  Later it gets the same answer, a `HorizonError`, or is
+    told how many of its records were forgotten.
     """
-
-    subject = Native("memory")
 
     def __init__(self):
         super().__init__()
-        self.clock = _native.Clock(manual=True, start_us=START)
-        self.store = self.subject.open(self.clock)
         self.asked = []
-        self.moments = [START]
 
-    def teardown(self):
-        self.subject.end(self.store)
+    def held(self, by_time):
+        """Return a bound on what the store holds, that nothing to come can change."""
+        if by_time:
+            return {"recorded_by_time": self.clock.now_us() - 1, "recorded_by_commit": None}
+        return {"recorded_by_time": None, "recorded_by_commit": self.store.stats()["commits"]}
 
-    @rule(ops=st.lists(operations, min_size=1, max_size=3))
-    def commit(self, ops):
-        outcome(lambda: self.store.commit(ops))
-
-    @rule(record=records())
-    def write(self, record):
-        self.moments.append(record.known_at)
-        self.commit([Write(record)])
-
-    @rule(id_=ids)
-    def forget(self, id_):
-        self.commit([Forget([id_])])
-
-    @rule(namespace=namespaces)
-    def retain(self, namespace):
-        self.commit([Configure(namespace, NamespaceOptions(retention=10 * HOUR))])
-
-    @rule(step=st.sampled_from([1, HOUR, 12 * HOUR]))
-    def time_passes(self, step):
-        self.clock.advance_us(step)
-
-    @rule()
-    def reopen(self):
-        self.store = self.subject.reopen(self.store)
-
-    @rule(data=st.data())
-    def ask(self, data):
-        commit = self.store.stats()["commits"]
-        query = data.draw(queries())
+    @rule(data=st.data(), by_time=mostly(st.just(value=False), st.just(value=True)))
+    def ask(self, data, by_time):
+        query = data.draw(st.just(Query(top_k=10)) | queries())
         as_of = query.as_of or data.draw(st.sampled_from(self.moments))
-        query = replace(query, as_of=as_of, recorded_by_time=None, recorded_by_commit=commit)
-        self.remember(lambda: self.store.vector_search(query))
+        query = replace(query, as_of=as_of, **self.held(by_time))
+        # The last commit of the store is told beside the answer.
+        self.remember(lambda: replace(self.store.vector_search(query), commit=0))
 
-    @rule(id_=ids, as_of=times())
-    def ask_for_one(self, id_, as_of):
-        commit = self.store.stats()["commits"]
-        self.remember(lambda: self.store.fetch(id_, as_of, None, commit))
+    @rule(id_=ids, as_of=times(), by_time=mostly(st.just(value=False), st.just(value=True)))
+    def ask_for_one(self, id_, as_of, by_time):
+        bound = self.held(by_time).values()
+        self.remember(lambda: self.store.fetch(id_, as_of, *bound))
 
     @rule(namespace=namespaces, key=keys, hours=st.integers(1, 30))
     def ask_for_a_value(self, namespace, key, hours):
@@ -264,7 +222,7 @@ class AgainstItsPast(RuleBasedStateMachine):
 
     def remember(self, ask):
         answer = outcome(ask)
-        if not (isinstance(answer, type) and issubclass(answer, Exception)):
+        if not isinstance(answer, Refusal):
             self.asked.append((ask, answer))
 
     @precondition(lambda self: self.asked)

@@ -7,7 +7,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from nt_memory.testing import ModelStore
 from nt_memory.testing._state import State
 from nt_memory.testing._version import Bound
-from property.machines import AgainstItsPast, AgainstOracle, Model, Native
+from property.machines import AgainstItsPast, AgainstOracle
+from stores import Model, Native
 
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 FEW = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=CHECKS)

@@ -25,6 +25,7 @@ FIELDS = (
     "confidence",
     "reward",
 )
+OPS = {"eq", "ne", "in", "not_in", "contains", "gt", "ge", "lt", "le", "between"}
 TIMES = {"event_time", "known_at", "recorded_at", "expires_at"}
 
 
@@ -33,16 +34,20 @@ def below(namespace: str, prefix: str) -> bool:
     return namespace == prefix or namespace.startswith(prefix + "/")
 
 
-def check(tree: Mapping[str, Any]) -> None:
+def check(tree: Any) -> None:
     """Raise ValueError for a tree that no engine would compile."""
+    if not isinstance(tree, dict) or len(tree) != 1:
+        raise _ill_formed(tree)
     ((kind, body),) = tree.items()
-    if kind in {"and", "or"}:
+    if kind in {"and", "or"} and isinstance(body, (list, tuple)):
         for part in body:
             check(part)
     elif kind == "not":
         check(body)
-    else:
+    elif kind == "test" and isinstance(body, dict) and set(body) == {"field", "op", "value"}:
         _check_test(body)
+    else:
+        raise _ill_formed(tree)
 
 
 def _check_test(test: Mapping[str, Any]) -> None:
@@ -50,12 +55,21 @@ def _check_test(test: Mapping[str, Any]) -> None:
     if name not in FIELDS and not name.startswith("attributes."):
         msg = f"there is no field {name!r} to filter on; use {', '.join(FIELDS)} or attributes.NAME"
         raise ValueError(msg)
+    if op not in OPS:
+        raise _ill_formed(op)
+    for part in value if isinstance(value, (list, tuple)) else [value]:
+        if isinstance(part, bool) or not isinstance(part, (str, int, float)):
+            raise _ill_formed(part)
     if op in {"in", "not_in", "between"} and not isinstance(value, (list, tuple)):
         msg = f"the filter on {name!r} needs a list of values"
         raise ValueError(msg)
     if op == "between" and len(value) != 2:
         msg = f"between on {name!r} has {len(value)} bounds; give two"
         raise ValueError(msg)
+
+
+def _ill_formed(part: object) -> ValueError:
+    return ValueError(f"the filter's tree is not well formed at {part!r}; build it with Filter")
 
 
 def holds(tree: Mapping[str, Any], version: Version) -> bool:

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from nt_memory.testing._ranking import Space
 
 MAX_VALUE = 64 << 20
-COUNTER = re.compile(rb"[+-]?[0-9]{1,19}")
+COUNTER = re.compile(rb"[+-]?0*[0-9]{1,19}")
+MAX_COUNTER = 2**63 - 1
 LEGAL = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 
 
@@ -140,7 +141,7 @@ class State:
             expires_at = self._expiry(op.namespace, op.ttl)
         else:
             expires_at = self.values[op.namespace, op.key].expires_at
-            if not COUNTER.fullmatch(data):
+            if not (COUNTER.fullmatch(data) and -MAX_COUNTER - 1 <= int(data) <= MAX_COUNTER):
                 msg = (
                     f"{op.namespace}/{op.key} holds no decimal counter; "
                     "increment only keys that increment made"
@@ -148,7 +149,7 @@ class State:
                 raise ValueError(msg)
             current = int(data)
         result = current + op.by
-        if not -(2**63) <= result < 2**63:
+        if not -MAX_COUNTER - 1 <= result <= MAX_COUNTER:
             msg = f"counter {op.namespace}/{op.key} is {current}; adding {op.by} leaves 64 bits"
             raise ValueError(msg)
         self._set(op.namespace, op.key, str(result).encode(), expires_at)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from nt_memory.store import Op, Query
 
 
+MAX_DIVERSE = 100
+
+
 class TimeSource(Protocol):
     """What a store asks of a clock."""
 
@@ -256,6 +259,7 @@ class ModelStore:
 
     def new_id(self) -> str:
         """Return a fresh ULID."""
+        self._ensure_open()
         return self._ids.next()
 
     def namespace_options(self, namespace: str, /) -> NamespaceOptions:
@@ -273,8 +277,16 @@ class ModelStore:
         self._ensure_open()
         entries = self._state.entries.values()
         versions = [version for entry in entries for version in entry.versions]
+        # A settlement shares the codes of the version that it settles.
+        codes = {
+            id(code)
+            for entry in entries
+            if not entry.forgotten
+            for version in entry.versions
+            for code in version.codes.values()
+        }
         return {
-            "l2_vectors": len({(v.record.id, space) for v in versions for space in v.codes}),
+            "l2_vectors": len(codes),
             "l3_entries": len(self._state.values) + len(versions),
             "records": len(entries),
             "recalls": len(self._log),
@@ -324,6 +336,9 @@ def check_query(query: Query) -> None:
         raise ValueError(msg)
     if not 0.0 <= query.diversity <= 1.0:
         msg = f"diversity is {query.diversity}; use 0 to 1"
+        raise ValueError(msg)
+    if query.diversity > 0.0 and query.top_k > MAX_DIVERSE:
+        msg = f"top_k is {query.top_k} with diversity; use at most {MAX_DIVERSE}"
         raise ValueError(msg)
     if query.order_by is not None:
         if query.vector is not None:

@@ -58,11 +58,14 @@ impl Clock {
         }
     }
 
-    /// Move a manual clock forward; a system clock is left alone and `false` returned.
+    /// Move a manual clock forward; `false` for a system clock, and where time would end.
     pub fn advance(&self, micros: u64) -> bool {
         let Kind::Manual { elapsed } = &self.kind else { return false };
+        let later = |now: i64| now.checked_add_unsigned(micros);
+        if self.last.fetch_update(Ordering::AcqRel, Ordering::Acquire, later).is_err() {
+            return false;
+        }
         elapsed.fetch_add(micros, Ordering::AcqRel);
-        self.last.fetch_add(i64::try_from(micros).unwrap_or(i64::MAX), Ordering::AcqRel);
         true
     }
 

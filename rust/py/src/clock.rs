@@ -40,7 +40,9 @@ impl PyClock {
         if self.inner.advance(micros) {
             return Ok(());
         }
-        Err(PyValueError::new_err("the system's clock cannot be moved; use a manual clock"))
+        Err(PyValueError::new_err(format!(
+            "the clock cannot be moved by {micros} us: only a manual clock moves, and not past the last microsecond of 64 bits"
+        )))
     }
 
     /// Set a manual clock to a time that is not earlier.

@@ -60,7 +60,7 @@ fn put_int(out: &mut Vec<u8>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         return into_vec(write::write_sint(out, number));
     }
     let number =
-        value.extract::<u64>().map_err(|_| error(value.py(), format!("{value} leaves 64 bits; store it as text")))?;
+        value.extract::<u64>().map_err(|_| error(value.py(), "an integer leaves 64 bits; store it as text".into()))?;
     into_vec(write::write_uint(out, number))
 }
 
@@ -80,9 +80,16 @@ fn put_dict(out: &mut Vec<u8>, dict: &Bound<'_, PyDict>, depth: usize) -> PyResu
 fn put_numpy(out: &mut Vec<u8>, value: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = value.py();
     let numpy = py.import("numpy")?;
-    if value.is_instance(&numpy.getattr("generic")?)? && !value.getattr("dtype")?.getattr("hasobject")?.is_truthy()? {
+    if value.is_instance(&numpy.getattr("generic")?)? {
+        // Times would lose their unit, and objects anything.
+        let kind: String = value.getattr("dtype")?.getattr("kind")?.extract()?;
         let plain = value.call_method0("item")?;
-        return if plain.is_exact_instance(&value.get_type()) { unknown(value) } else { put(out, &plain, 1) };
+        let is_number = matches!(kind.as_str(), "b" | "i" | "u" | "f" | "U" | "S");
+        return if is_number && !plain.is_exact_instance(&value.get_type()) {
+            put(out, &plain, 1)
+        } else {
+            unknown(value)
+        };
     }
     if !value.is_instance(&numpy.getattr("ndarray")?)? {
         return unknown(value);
@@ -131,7 +138,8 @@ fn into_vec<T, E: std::fmt::Debug>(written: Result<T, E>) -> PyResult<()> {
 #[pyo3(signature = (data, /))]
 pub(crate) fn unpack<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     let mut rest = data;
-    let value = rmpv::decode::read_value_ref_with_max_depth(&mut rest, MAX_DEPTH + 2)
+    // The decoder counts two levels a list, and more a mapping.
+    let value = rmpv::decode::read_value_ref_with_max_depth(&mut rest, 3 * MAX_DEPTH)
         .map_err(|cause| error(py, format!("the bytes are no MessagePack of this store: {cause}")))?;
     if !rest.is_empty() {
         return Err(error(py, format!("{} bytes follow the value; they are no MessagePack of this store", rest.len())));
@@ -161,7 +169,12 @@ fn take<'py>(py: Python<'py>, value: &ValueRef<'_>) -> PyResult<Bound<'py, PyAny
         }
         ValueRef::Map(items) => {
             let dict = PyDict::new(py);
-            items.iter().try_for_each(|(key, item)| dict.set_item(take(py, key)?, take(py, item)?))?;
+            for (key, item) in items {
+                if !matches!(key, ValueRef::String(_)) {
+                    return Err(error(py, "a mapping has a key that is no text".into()));
+                }
+                dict.set_item(take(py, key)?, take(py, item)?)?;
+            }
             dict.into_any()
         }
         ValueRef::Ext(ARRAY, bytes) => array(py, bytes)?,
@@ -177,12 +190,20 @@ fn array<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     let (shape, data) = rest.split_at_checked(usize::from(dimensions) * 8).ok_or_else(broken)?;
     let shape: Vec<u64> = shape.as_chunks::<8>().0.iter().map(|n| u64::from_le_bytes(*n)).collect();
     let name = std::str::from_utf8(name).map_err(|_| broken())?;
-    if !matches!(name.as_bytes(), [b'<' | b'>' | b'|', b'b' | b'i' | b'u' | b'f', ..]) {
+    let plain = match name.as_bytes() {
+        [b'<' | b'>' | b'|', b'b' | b'i' | b'u' | b'f', size @ ..] => matches!(size, b"1" | b"2" | b"4" | b"8" | b"16"),
+        _ => false,
+    };
+    if !plain {
         return Err(broken());
     }
     let numpy = py.import("numpy")?;
     let flat = numpy.call_method1("frombuffer", (PyBytes::new(py, data), name)).map_err(|_| broken());
     // An empty buffer is refused by frombuffer, and an own copy is writable.
-    let flat = if data.is_empty() { numpy.call_method1("empty", (0, name))? } else { flat?.call_method0("copy")? };
+    let flat = if data.is_empty() {
+        numpy.call_method1("empty", (0, name)).map_err(|_| broken())?
+    } else {
+        flat?.call_method0("copy")?
+    };
     flat.call_method1("reshape", (PyTuple::new(py, shape)?,)).map_err(|_| broken())
 }

@@ -249,6 +249,7 @@ fn commit_group(
     planned: &mut Vec<Option<Result<Commit>>>,
 ) -> Result<()> {
     let started = inner.clock.monotonic_us();
+    let _writing = inner.writing.lock();
     let mut staged = Staged::default();
     let mut head = inner.shared.read().head;
     let mut must_sync = inner.durable;
@@ -265,8 +266,10 @@ fn commit_group(
                 })));
             }
             Message::Log(id, entry) => {
-                staged.counts.recalls += 1;
-                staged.rows.insert(keys::named(keys::RECALL, id), Some(entry.clone()));
+                let row = keys::named(keys::RECALL, id);
+                let is_new = !staged.rows.contains_key(&row) && inner.row(&row)?.is_none();
+                staged.counts.recalls += i64::from(is_new);
+                staged.rows.insert(row, Some(entry.clone()));
             }
             Message::Flush(_) => must_sync = true,
         }

@@ -96,6 +96,9 @@ pub(crate) struct Inner {
     pub shared: RwLock<Shared>,
     cold: RwLock<Option<Box<dyn ColdStore>>>,
     pub queue: Queue,
+    /// Held by the committer from the first row to the last effect, so that who holds it finds disk
+    /// and memory at one commit.
+    pub writing: Mutex<()>,
     pub clock: Arc<Clock>,
     pub ids: IdSource,
     pub metrics: Metrics,
@@ -167,6 +170,7 @@ impl Store {
             shared: RwLock::new(shared),
             cold: RwLock::new(Some(cold)),
             queue: Queue::default(),
+            writing: Mutex::default(),
             clock: config.clock,
             metrics,
             compression: config.compression,

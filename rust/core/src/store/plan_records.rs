@@ -1,8 +1,9 @@
 //! Planning of records: versions, settlements, forgets.
 
 use super::ops::Answer;
-use super::plan::{Effect, Planned, Planner};
+use super::plan::{Effect, Planned, Planner, Staged};
 use super::state::NamespaceState;
+use super::sweep::{content_rows, erase_tombstone, erase_versions};
 use crate::error::{Error, Result, value_error};
 use crate::keys;
 use crate::namespace::Namespace;
@@ -115,7 +116,8 @@ impl Planner<'_> {
                 known => known?.ok_or_else(|| not_found(id))?.last,
             };
             for number in 0..=last {
-                self.drop_content(id, number)?;
+                let rows = self.stored_meta(id, number)?.map(|meta| content_rows(id, &meta)).unwrap_or_default();
+                self.own.rows.extend(rows.into_iter().map(|row| (row, None)));
             }
             self.own.rows.insert(keys::named(keys::TOMBSTONE, id), Some(record::encode(&self.now)?));
             self.own.counts.tombstones += 1;
@@ -126,15 +128,9 @@ impl Planner<'_> {
         Ok(Answer::Number(count))
     }
 
-    fn drop_content(&mut self, id: &str, number: u32) -> Result<()> {
-        let Some(row) = self.get(&keys::version(keys::META, id, number))? else { return Ok(()) };
-        let meta: Meta = record::decode(&row, "version")?;
-        for (space, source) in &meta.embeddings {
-            self.own.rows.insert(keys::embedding(id, *source, space), None);
-        }
-        self.own.rows.insert(keys::version(keys::BODY, id, number), None);
-        self.own.rows.insert(keys::version(keys::OUTCOME, id, number), None);
-        Ok(())
+    fn stored_meta(&self, id: &str, number: u32) -> Result<Option<Meta>> {
+        let row = self.get(&keys::version(keys::META, id, number))?;
+        row.map(|row| record::decode(&row, "version")).transpose()
     }
 
     /// Remove what retention would remove later, so that an id can start anew.
@@ -145,9 +141,13 @@ impl Planner<'_> {
         let commit = entry.versions.iter().map(|version| version.commit).max().unwrap_or(0);
         let numbers: Vec<u32> = entry.versions.iter().map(|version| version.number).collect();
         let was_forgotten = entry.forgotten;
-        let spaces = super::sweep::space_names(&shared.catalog);
         drop(shared);
-        super::sweep::erase_record(&mut self.own, id, &numbers, was_forgotten, &spaces);
+        let mut work = Staged::default();
+        erase_versions(&mut work, id, &numbers, &[], &|number| self.stored_meta(id, number))?;
+        if was_forgotten {
+            erase_tombstone(&mut work, id);
+        }
+        self.own.merge(work);
         self.own.purged.insert(id.to_owned());
         self.own.effects.push(Effect::Erase(id.to_owned(), numbers));
         if let Some((name, state)) = namespace.and_then(|name| self.namespace(&name).map(|state| (name, state))) {
@@ -173,10 +173,9 @@ impl Planner<'_> {
     }
 
     pub(crate) fn meta(&self, id: &str, number: u32) -> Result<Meta> {
-        let row = self.get(&keys::version(keys::META, id, number))?.ok_or_else(|| {
+        self.stored_meta(id, number)?.ok_or_else(|| {
             Error::Corruption(format!("version {number} of record {id} is missing; run verify() and restore a backup"))
-        })?;
-        record::decode(&row, "version")
+        })
     }
 
     fn meta_of(&self, record: &Record, number: u32) -> Meta {

@@ -115,7 +115,10 @@ impl Store {
                 Ok(false)
             })
         })?;
-        let live = newest.as_deref().and_then(split_value).filter(|(expires_at, _)| *expires_at > as_of);
+        let live = newest
+            .as_deref()
+            .and_then(split_value)
+            .filter(|(expires_at, _)| *expires_at == i64::MAX || *expires_at > as_of);
         Ok(live.map(|(_, value)| value.to_vec()))
     }
 

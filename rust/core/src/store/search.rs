@@ -17,6 +17,8 @@ use crate::namespace::Namespace;
 const PARALLEL_FROM: usize = 8192;
 /// Records a task.
 const CHUNK: usize = 4096;
+/// Most hits that diversity chooses.
+const MAX_DIVERSE: usize = 100;
 /// How long a search waits for a forget that is between disk and memory.
 const SETTLE: Duration = Duration::from_millis(1);
 const ATTEMPTS: usize = 1000;
@@ -105,6 +107,12 @@ fn check_arguments(query: &Query) -> Result<()> {
     }
     if !(0.0..=1.0).contains(&query.diversity) {
         return value_error(format!("diversity is {}; use 0 to 1", query.diversity));
+    }
+    if query.diversity > 0.0 && query.top_k > MAX_DIVERSE {
+        return value_error(format!(
+            "top_k is {} with diversity; each choice is compared with all earlier ones, so use at most {MAX_DIVERSE}",
+            query.top_k
+        ));
     }
     if query.order_by.is_some() && query.vector.is_some() {
         return value_error("order_by orders a recall without a query; leave out one of the two");

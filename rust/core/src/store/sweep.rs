@@ -82,7 +82,6 @@ fn erase_records(
     work: &mut Staged,
 ) -> Result<()> {
     let Some(symbol) = shared.catalog.namespaces.number(namespace) else { return Ok(()) };
-    let spaces = space_names(&shared.catalog);
     let entries = shared.catalog.entries.iter().filter(|entry| {
         entry.versions.first().is_some_and(|version| version.namespace == symbol)
             && !staged.versions.contains_key(&*entry.id)
@@ -94,10 +93,11 @@ fn erase_records(
         if erasable.is_empty() {
             continue;
         }
-        if erasable.len() == entry.versions.len() {
-            erase_record(work, &entry.id, &erasable, entry.forgotten, &spaces);
-        } else {
-            erase_versions(inner, work, entry, &erasable, &spaces)?;
+        let numbers = entry.versions.iter().map(|version| version.number);
+        let kept: Vec<u32> = numbers.filter(|number| !erasable.contains(number)).collect();
+        erase_versions(work, &entry.id, &erasable, &kept, &|number| stored_meta(inner, &entry.id, number))?;
+        if kept.is_empty() && entry.forgotten {
+            erase_tombstone(work, &entry.id);
         }
         work.effects.push(Effect::Erase(entry.id.to_string(), erasable));
         if work.effects.len() >= MAX_WORK {
@@ -105,6 +105,11 @@ fn erase_records(
         }
     }
     Ok(())
+}
+
+fn stored_meta(inner: &Inner, id: &str, number: u32) -> Result<Option<Meta>> {
+    let row = inner.row(&keys::version(keys::META, id, number))?;
+    row.map(|row| record::decode(&row, "version")).transpose()
 }
 
 /// Versions that no question at or after the horizon can be answered with.  What was recorded after
@@ -125,49 +130,40 @@ fn erasable(entry: &Entry, horizon: i64) -> Vec<u32> {
     replaced.filter(|number| Some(*number) != highest).collect()
 }
 
-/// Remove all rows of a record.
-pub(crate) fn erase_record(work: &mut Staged, id: &str, numbers: &[u32], was_forgotten: bool, spaces: &[String]) {
-    for number in numbers {
-        erase_version(work, id, *number);
-        work.rows.insert(keys::version(keys::BODY, id, *number), None);
-        for space in spaces {
-            work.rows.insert(keys::embedding(id, *number, space), None);
-        }
+/// Remove versions, and the rows of content that only they refer to.
+pub(crate) fn erase_versions(
+    work: &mut Staged,
+    id: &str,
+    erased: &[u32],
+    kept: &[u32],
+    meta: &dyn Fn(u32) -> Result<Option<Meta>>,
+) -> Result<()> {
+    let mut needed = HashSet::new();
+    for number in kept {
+        needed.extend(meta(*number)?.iter().flat_map(|meta| content_rows(id, meta)));
     }
-    if was_forgotten {
-        work.rows.insert(keys::named(keys::TOMBSTONE, id), None);
-        work.counts.tombstones -= 1;
-    }
-}
-
-fn erase_version(work: &mut Staged, id: &str, number: u32) {
-    work.rows.insert(keys::version(keys::META, id, number), None);
-    work.rows.insert(keys::version(keys::OUTCOME, id, number), None);
-    work.counts.versions -= 1;
-}
-
-/// Remove some versions; rows that the kept ones share with them stay.
-fn erase_versions(inner: &Inner, work: &mut Staged, entry: &Entry, numbers: &[u32], spaces: &[String]) -> Result<()> {
-    let mut bodies = HashSet::new();
-    let mut vectors = HashSet::new();
-    for version in entry.versions.iter().filter(|version| !numbers.contains(&version.number)) {
-        let key = keys::version(keys::META, &entry.id, version.number);
-        if let Some(sealed) = inner.cold(|cold| cold.get(&key))? {
-            let meta: Meta = record::decode(&frame::open(&key, &sealed)?, "version")?;
-            bodies.extend(meta.body);
-            vectors.extend(meta.embeddings.into_iter().map(|(space, source)| (source, space)));
-        }
-    }
-    for number in numbers {
-        erase_version(work, &entry.id, *number);
-        if !bodies.contains(number) {
-            work.rows.insert(keys::version(keys::BODY, &entry.id, *number), None);
-        }
-        for space in spaces.iter().filter(|space| !vectors.contains(&(*number, (*space).clone()))) {
-            work.rows.insert(keys::embedding(&entry.id, *number, space), None);
-        }
+    for number in erased {
+        let rows = meta(*number)?.map(|meta| content_rows(id, &meta)).unwrap_or_default();
+        work.rows.extend(rows.into_iter().filter(|row| !needed.contains(row)).map(|row| (row, None)));
+        work.rows.insert(keys::version(keys::META, id, *number), None);
+        work.counts.versions -= 1;
     }
     Ok(())
+}
+
+/// Remove a record's tombstone.
+pub(crate) fn erase_tombstone(work: &mut Staged, id: &str) {
+    work.rows.insert(keys::named(keys::TOMBSTONE, id), None);
+    work.counts.tombstones -= 1;
+}
+
+/// The rows of text, payloads and vectors that a version refers to; settlements share them.
+pub(crate) fn content_rows(id: &str, meta: &Meta) -> Vec<Vec<u8>> {
+    let body = meta.body.map(|source| keys::version(keys::BODY, id, source));
+    let outcome = meta.outcome.filter(|outcome| outcome.has_payload);
+    let outcome = outcome.map(|_| keys::version(keys::OUTCOME, id, meta.version));
+    let vectors = meta.embeddings.iter().map(|(space, source)| keys::embedding(id, *source, space));
+    body.into_iter().chain(outcome).chain(vectors).collect()
 }
 
 /// Of each key, what was replaced before the horizon.
@@ -206,8 +202,4 @@ fn raise_horizon(catalog: &Catalog, name: &str, state: &NamespaceState, horizon:
     work.rows.insert(keys::named(keys::NAMESPACE, name), Some(record::encode(&state)?));
     work.effects.push(Effect::Namespace(name.to_owned(), state));
     Ok(())
-}
-
-pub(crate) fn space_names(catalog: &Catalog) -> Vec<String> {
-    catalog.spaces.iter().map(|space| space.definition.name.clone()).collect()
 }

@@ -1,20 +1,29 @@
-//! Checking everything that can be checked: checksums, counts, L2 against L3.
+//! Checking everything that can be checked: checksums, counts, content, L2 against L3.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::Store;
-use super::state::Counts;
-use crate::error::{Error, Result};
+use super::state::{Counts, HEAD, Head};
+use super::sweep::content_rows;
+use super::{Inner, Shared, Store};
+use crate::error::Result;
 use crate::record::{self, Meta};
 use crate::{frame, keys};
 
 /// Problems told at most, so that a broken disk does not fill the memory.
 const MAX_PROBLEMS: usize = 1000;
+/// Passes beside the committer before one that it has to wait for.
+const FREE_PASSES: usize = 2;
 
+/// What one pass over the rows found.
+#[derive(Default)]
 struct Audit {
     problems: Vec<String>,
     counts: Counts,
+    head: Option<Head>,
     metas: HashMap<String, Vec<Meta>>,
+    tombstones: HashSet<String>,
+    /// Rows of text, payloads and vectors that no version was found for yet.
+    content: HashSet<Vec<u8>>,
 }
 
 impl Store {
@@ -24,77 +33,57 @@ impl Store {
     /// For a store that cannot be used, or an engine that cannot read at all.
     pub fn verify(&self) -> Result<Vec<String>> {
         self.flush()?.wait()?;
-        let mut audit = Audit { problems: Vec::new(), counts: Counts::default(), metas: HashMap::new() };
-        // Held over the whole pass, so that memory and disk are compared at one commit.
-        let shared = self.inner.shared.read();
-        self.inner.cold(|cold| {
+        for _ in 0..FREE_PASSES {
+            let before = self.inner.shared.read().head;
+            let audit = self.inner.audit()?;
+            let shared = self.inner.shared.read();
+            if shared.head == before && audit.head == Some(before) {
+                return Ok(audit.compare(&shared));
+            }
+        }
+        // Somebody keeps writing: hold the committer, so that disk and memory stand at one commit.
+        let _writing = self.inner.writing.lock();
+        let audit = self.inner.audit()?;
+        Ok(audit.compare(&self.inner.shared.read()))
+    }
+}
+
+impl Inner {
+    fn audit(&self) -> Result<Audit> {
+        let mut audit = Audit::default();
+        self.cold(|cold| {
             cold.scan(&[0], &[u8::MAX; 2], &mut |row, sealed| {
                 audit.row(row, sealed);
                 Ok(audit.problems.len() < MAX_PROBLEMS)
             })
         })?;
-        if audit.counts != shared.head.counts && audit.problems.len() < MAX_PROBLEMS {
-            audit.problems.push(format!("rows are {:?}, the head says {:?}", audit.counts, shared.head.counts));
-        }
-        for entry in &shared.catalog.entries {
-            audit.entry(&entry.id, entry.versions.len());
-        }
-        for id in audit.metas.keys() {
-            audit.problems.push(format!("record {id} is on the disk and not in memory"));
-        }
-        drop(shared);
-        audit.problems.extend(self.missing_content()?);
-        audit.problems.truncate(MAX_PROBLEMS);
-        Ok(audit.problems)
-    }
-
-    /// Versions whose text, payload or embedding is gone although they were not forgotten.
-    fn missing_content(&self) -> Result<Vec<String>> {
-        let kept: Vec<(String, u32)> = {
-            let shared = self.inner.shared.read();
-            let entries = shared.catalog.entries.iter().filter(|entry| !entry.forgotten);
-            entries.flat_map(|entry| entry.versions.iter().map(|v| (entry.id.to_string(), v.number))).collect()
-        };
-        let mut problems = Vec::new();
-        for (id, number) in kept {
-            match self.is_whole(&id, number) {
-                Ok(true) => {}
-                Ok(false) => problems.push(format!("content of version {number} of record {id} is missing")),
-                Err(Error::Corruption(text)) => problems.push(text),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(problems)
-    }
-
-    /// Whether a version's content is there, or was forgotten or erased meanwhile.
-    fn is_whole(&self, id: &str, number: u32) -> Result<bool> {
-        if self.inner.record(id, number)?.is_some() {
-            return Ok(true);
-        }
-        // A forget may have reached the disk and not the memory yet; after a flush it has.
-        self.flush()?.wait()?;
-        let shared = self.inner.shared.read();
-        Ok(shared
-            .catalog
-            .entry(id)
-            .is_none_or(|entry| entry.forgotten || entry.versions.iter().all(|v| v.number != number)))
+        Ok(audit)
     }
 }
 
 impl Audit {
     fn row(&mut self, row: &[u8], sealed: &[u8]) {
-        match row.first() {
-            Some(&keys::VALUE) => self.counts.values += 1,
-            Some(&keys::META) => self.counts.versions += 1,
-            Some(&keys::TOMBSTONE) => self.counts.tombstones += 1,
-            Some(&keys::RECALL) => self.counts.recalls += 1,
+        let value = match frame::open(row, sealed) {
+            Ok(value) => value,
+            Err(error) => return self.problems.push(error.to_string()),
+        };
+        let name = || String::from_utf8_lossy(&row[1..]).into_owned();
+        match row[0] {
+            keys::VALUE => self.counts.values += 1,
+            keys::RECALL => self.counts.recalls += 1,
+            keys::TOMBSTONE => {
+                self.counts.tombstones += 1;
+                self.tombstones.insert(name());
+            }
+            keys::META => {
+                self.counts.versions += 1;
+                self.meta(row, &value);
+            }
+            keys::BODY | keys::OUTCOME | keys::EMBEDDING => {
+                self.content.insert(row.to_vec());
+            }
+            keys::STATE if name() == HEAD => self.head = record::decode(&value, "state").ok(),
             _ => {}
-        }
-        match frame::open(row, sealed) {
-            Err(error) => self.problems.push(error.to_string()),
-            Ok(value) if row.first() == Some(&keys::META) => self.meta(row, &value),
-            Ok(_) => {}
         }
     }
 
@@ -105,10 +94,40 @@ impl Audit {
         }
     }
 
-    fn entry(&mut self, id: &str, versions: usize) {
-        let found = self.metas.remove(id).map_or(0, |metas| metas.len());
-        if found != versions && self.problems.len() < MAX_PROBLEMS {
-            self.problems.push(format!("record {id} has {versions} versions in memory and {found} on the disk"));
+    /// Compare what was found with the counts, and with what is in memory.
+    fn compare(mut self, shared: &Shared) -> Vec<String> {
+        if self.counts != shared.head.counts {
+            self.problems.push(format!("rows are {:?}, the head says {:?}", self.counts, shared.head.counts));
+        }
+        self.check_content();
+        for entry in &shared.catalog.entries {
+            let found = self.metas.remove(&*entry.id).map_or(0, |metas| metas.len());
+            if found != entry.versions.len() {
+                let held = entry.versions.len();
+                self.problems
+                    .push(format!("record {} has {held} versions in memory and {found} on the disk", entry.id));
+            }
+        }
+        let only_on_disk = self.metas.keys().map(|id| format!("record {id} is on the disk and not in memory"));
+        self.problems.extend(only_on_disk);
+        self.problems.truncate(MAX_PROBLEMS);
+        self.problems
+    }
+
+    /// Every version has its content, and there is no content without a version.
+    fn check_content(&mut self) {
+        let mut needed = HashSet::new();
+        for (id, metas) in self.metas.iter().filter(|(id, _)| !self.tombstones.contains(*id)) {
+            for meta in metas {
+                let rows = content_rows(id, meta);
+                if rows.iter().any(|row| !self.content.contains(row)) {
+                    self.problems.push(format!("content of version {} of record {id} is missing", meta.version));
+                }
+                needed.extend(rows);
+            }
+        }
+        for row in self.content.iter().filter(|row| !needed.contains(*row)) {
+            self.problems.push(format!("row {:?} belongs to no version", String::from_utf8_lossy(row)));
         }
     }
 }
