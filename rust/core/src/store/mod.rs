@@ -1,6 +1,7 @@
 //! The store: one committer, three tiers, searches as of a time.
 
 mod committer;
+mod horizon;
 mod load;
 mod ops;
 mod plan;

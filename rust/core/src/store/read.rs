@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use super::horizon::{bound, check_horizon, check_recorded_by, check_scope};
 use super::ops::{NamespaceOptions, RecordedBy};
 use super::plan::split_value;
 use super::plan_records::forgotten;
-use super::state::NamespaceState;
 use super::{Inner, Shared, Store};
-use crate::catalog::{Bound, Entry};
+use crate::catalog::Entry;
 use crate::error::{Error, Result, value_error};
 use crate::namespace::{self, Namespace};
 use crate::record::{self, Body, Meta, Outcome, Record};
@@ -319,71 +319,6 @@ fn visible(shared: &Shared, id: &str, now: i64, as_of: Option<i64>, recorded_by:
         return Ok(None);
     };
     if entry.forgotten { Err(forgotten(id)) } else { Ok(Some(version.number)) }
-}
-
-pub(crate) fn bound(as_of: i64, recorded_by: RecordedBy) -> Bound {
-    let (recorded_by, commit) = match recorded_by {
-        RecordedBy::Now => (i64::MAX, u64::MAX),
-        RecordedBy::Time(time) => (time, u64::MAX),
-        RecordedBy::Commit(commit) => (i64::MAX, commit),
-    };
-    Bound { as_of, recorded_by, commit }
-}
-
-/// Check a question against every configured namespace at or below a prefix.
-pub(crate) fn check_scope(
-    shared: &Shared,
-    prefix: Option<&str>,
-    now: i64,
-    at: i64,
-    recorded_by: RecordedBy,
-) -> Result<()> {
-    let in_scope = |name: &str| prefix.is_none_or(|prefix| Namespace::has_prefix(name, prefix));
-    let mut scope: Vec<_> = shared.namespaces.iter().filter(|(name, _)| in_scope(name)).collect();
-    // The latest horizon decides, so that the error names a time that can be asked for.
-    scope.sort_by_key(|(name, state)| (std::cmp::Reverse(state.horizon_at(now)), name.as_str()));
-    for (name, state) in scope {
-        check_horizon(name, state, now, at)?;
-        check_recorded_by(shared, name, state, now, recorded_by)?;
-    }
-    Ok(())
-}
-
-fn check_horizon(namespace: &str, state: &NamespaceState, now: i64, at: i64) -> Result<()> {
-    match state.horizon_at(now) {
-        Some(horizon) if at < horizon => Err(Error::Horizon {
-            message: format!(
-                "{namespace:?} has been kept from {horizon} (us) on; {at} lies before: ask at or after the horizon, or raise the retention earlier next time"
-            ),
-            horizon,
-        }),
-        _ => Ok(()),
-    }
-}
-
-fn check_recorded_by(
-    shared: &Shared,
-    namespace: &str,
-    state: &NamespaceState,
-    now: i64,
-    recorded_by: RecordedBy,
-) -> Result<()> {
-    let Some(horizon) = state.horizon_at(now) else { return Ok(()) };
-    let commit = match recorded_by {
-        RecordedBy::Now => return Ok(()),
-        RecordedBy::Time(time) => return check_horizon(namespace, state, now, time),
-        RecordedBy::Commit(commit) => commit,
-    };
-    let first = state.commit.max(shared.catalog.greatest_commit(namespace, horizon));
-    if commit >= first {
-        return Ok(());
-    }
-    Err(Error::Horizon {
-        message: format!(
-            "{namespace:?} can be asked as recorded by commit {first} or later; {commit} lies before its horizon"
-        ),
-        horizon,
-    })
 }
 
 pub(crate) fn missing(id: &str) -> Error {

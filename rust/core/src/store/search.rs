@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
+use super::horizon::{bound, check_scope};
 use super::ops::{Match, Query, RecordedBy, SearchResult};
 use super::ranking::{self, Candidate, Key, Ranking};
-use super::read::{bound, check_scope, missing};
+use super::read::missing;
 use super::{Shared, Store};
 use crate::catalog::{Bound, Entry, Version};
 use crate::error::{Result, value_error};
