@@ -102,12 +102,12 @@ values = st.one_of(
     st.builds(Increment, namespaces, keys, st.integers(-3, 3), durations),
     st.builds(Expect, namespaces, keys, st.sampled_from([None, b"1", b"v"])),
 )
-changes = st.one_of(
+operations = st.one_of(
     values,
+    st.builds(Write, records()),
     st.builds(Settle, ids, outcomes(), st.booleans()),
     mostly(st.builds(Configure, namespaces, options), st.builds(Forget, st.lists(ids, max_size=2))),
 )
-operations = changes | st.builds(Write, records())
 
 
 def _test(field, op, value):
@@ -144,15 +144,22 @@ tests = st.one_of(
         times(),
     ),
 )
-filters = st.recursive(
-    tests,
-    lambda part: st.one_of(
-        st.builds(lambda parts: {"and": parts}, st.lists(part, max_size=2)),
-        st.builds(lambda parts: {"or": parts}, st.lists(part, max_size=2)),
-        st.builds(lambda inner: {"not": inner}, part),
-    ),
-    max_leaves=4,
-)
+
+
+def trees(tests):
+    """Filters of such tests."""
+    return st.recursive(
+        tests,
+        lambda part: st.one_of(
+            st.builds(lambda parts: {"and": parts}, st.lists(part, max_size=3)),
+            st.builds(lambda parts: {"or": parts}, st.lists(part, max_size=3)),
+            st.builds(lambda inner: {"not": inner}, part),
+        ),
+        max_leaves=5,
+    )
+
+
+filters = trees(tests)
 
 
 @st.composite

@@ -23,7 +23,6 @@ from strategies import (
     HOUR,
     START,
     bounds,
-    changes,
     ids,
     keys,
     mostly,
@@ -113,11 +112,11 @@ class Machine(RuleBasedStateMachine):
     def forget(self, id_):
         self.commit([Forget([id_])])
 
-    @rule(namespace=namespaces, hours=st.sampled_from([10, 30]))
+    @rule(namespace=namespaces, hours=st.sampled_from([5, 20]))
     def retain(self, namespace, hours):
         self.commit([Configure(namespace, NamespaceOptions(retention=hours * HOUR))])
 
-    @rule(step=st.sampled_from([1, HOUR, 12 * HOUR]))
+    @rule(step=st.sampled_from([1, HOUR, 12 * HOUR, 24 * HOUR]))
     def time_passes(self, step):
         self.clock.advance_us(step)
 
@@ -142,6 +141,8 @@ class AgainstOracle(Machine):
     def commit(self, ops):
         return self.alike(lambda store: store.commit(ops))
 
+    @precondition(lambda self: self.subject.keeps)
+    @rule()
     def reopen(self):
         super().reopen()
         self.model.reopen()
@@ -203,9 +204,17 @@ class AgainstItsPast(Machine):
 
     @rule(data=st.data(), by_time=mostly(st.just(value=False), st.just(value=True)))
     def ask(self, data, by_time):
-        query = data.draw(st.just(Query(top_k=10)) | queries())
+        query = data.draw(queries())
         as_of = query.as_of or data.draw(st.sampled_from(self.moments))
-        query = replace(query, as_of=as_of, **self.held(by_time))
+        self.search(replace(query, as_of=as_of, **self.held(by_time)))
+
+    @rule()
+    def ask_for_all(self):
+        bound = self.held(by_time=False)
+        for moment in self.moments:
+            self.search(Query(as_of=moment, **bound))
+
+    def search(self, query):
         # The last commit of the store is told beside the answer.
         self.remember(lambda: replace(self.store.vector_search(query), commit=0))
 

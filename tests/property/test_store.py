@@ -11,7 +11,9 @@ from property.machines import AgainstItsPast, AgainstOracle
 from stores import Model, Native
 
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-FEW = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=CHECKS)
+FEW = settings(
+    max_examples=120, stateful_step_count=50, deadline=None, suppress_health_check=CHECKS
+)
 # A broken store is looked for from a fixed start, and the first failure is enough.
 HUNT = settings(
     FEW,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ class Entry:
 
     versions: tuple[Version, ...] = ()
     forgotten: bool = False
-    spaces: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def namespace(self) -> str:
