@@ -43,7 +43,8 @@ class KeyValue(Handle):
         ValueError
             ``as_of`` is naive, or the namespace keeps no history.
         HorizonError
-            ``as_of`` lies before what retention has left.
+            ``as_of`` lies before the history began, or before what retention
+            has left.
 
         Examples
         --------
@@ -255,7 +256,9 @@ class KeyValue(Handle):
         namespace
             Which.
         history
-            Keep former values of keys, for ``get(..., as_of=...)``.
+            Keep former values of keys, for ``get(..., as_of=...)``. It begins
+            when it is switched on, with a copy of what the namespace holds, and
+            is erased when it is switched off.
         ttl
             Hide values and records this long after they were written or known,
             unless they say otherwise.

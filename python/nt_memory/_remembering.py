@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from nt_memory._handle import TEXT, Handle
 from nt_memory.clock import from_micros, to_micros
-from nt_memory.errors import ConflictError, ForgottenError
 from nt_memory.filters import Filter
 from nt_memory.records import Outcome, Record
-from nt_memory.store import Expect, Forget, Query, RawOutcome, Settle, Write
+from nt_memory.store import Forget, Settle, Write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from nt_memory.store import RawRecord
 
 _OUTCOME_FIELDS = ("reward", "payload", "known_at")
-_FAR = 2**62
-_NEVER_HOLDS = (Expect("dry-run", "key", None), Expect("dry-run", "key", b""))
 
 
 class Remembering(Handle):
@@ -136,7 +133,8 @@ class Remembering(Handle):
         Parameters
         ----------
         what
-            Ids, or a `Filter`: then those that a recall would find now.
+            Ids, or a `Filter`: then all records whose latest version passes it,
+            whether they show now, have expired or are not known yet.
         dry_run
             Only count.
 
@@ -146,33 +144,12 @@ class Remembering(Handle):
             An id is not known; nothing was forgotten.
         """
         if isinstance(what, Filter):
-            ids = self._found(what)
+            ids = self._store.select(None, what.tree())
         else:
-            ids = [what] if isinstance(what, str) else list(dict.fromkeys(what))
+            ids = [what] if isinstance(what, str) else list(what)
         if not ids:
             return 0
-        if dry_run:
-            return sum(self._can_forget(id_) for id_ in ids)
-        return int(self._store.commit([Forget(ids)]).results[0])
-
-    def _found(self, filter_: Filter) -> list[str]:
-        query = Query(filter=filter_.tree(), top_k=1, bodies=False, weights=(0.0, 0.0, 0.0, 0.0))
-        matched = self._store.vector_search(query).matched
-        if not matched:
-            return []
-        found = self._store.vector_search(replace(query, top_k=matched))
-        return [match.id for match in found.matches]
-
-    def _can_forget(self, id_: str) -> bool:
-        """Tell a record from a tombstone by a batch that cannot be committed."""
-        probe = Settle(id_, RawOutcome(0.0, known_at=_FAR), revise=True)
-        try:
-            self._store.commit([probe, *_NEVER_HOLDS])
-        except ForgottenError:
-            return False
-        except ConflictError:
-            pass
-        return True
+        return int(self._store.commit([Forget(ids)], dry_run=dry_run).results[0])
 
     def get_record(
         self,

@@ -230,10 +230,11 @@ class SearchResult:
 class Store(Protocol):
     """The dozen operations that every engine has."""
 
-    def commit(self, ops: Sequence[Op], /) -> Commit:
+    def commit(self, ops: Sequence[Op], /, *, dry_run: bool = False) -> Commit:
         """Apply a batch whole or not at all; it is on the disk on return.
 
-        Operations are checked in order, each against the state with its
+        A dry run is checked and answered as if it were applied, and changes
+        nothing.  Operations are checked in order, each against the state with its
         predecessors applied.  ``recorded_at`` is the clock's now, never
         earlier than the commit before.
 
@@ -271,6 +272,16 @@ class Store(Protocol):
 
     def vector_search(self, query: Query, /) -> SearchResult:
         """Filter, score and rank records as of a time."""
+        ...
+
+    def select(
+        self, namespace: str | None = None, tree: Mapping[str, Any] | None = None, /
+    ) -> list[str]:
+        """Return the ids of all records that pass a filter, whenever they show.
+
+        It looks at the greatest version of each, expired or not, known or not
+        yet; forgotten records are left out.
+        """
         ...
 
     def log_recall(self, id: str, entry: bytes, /) -> None:

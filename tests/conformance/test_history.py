@@ -3,8 +3,9 @@
 import pytest
 
 from conformance.builders import HOUR, at, configure, do, put
+from nt_memory.clock import from_micros
 from nt_memory.errors import HorizonError
-from nt_memory.store import Delete, Increment, Put
+from nt_memory.store import Configure, Delete, Increment, NamespaceOptions, Put
 
 
 @pytest.fixture(autouse=True)
@@ -70,12 +71,63 @@ def test_an_expired_value_is_still_there_before_its_end(store, clock):
     assert store.get("a", "k", at(0.5)) == b"v"
 
 
-def test_history_begins_when_it_is_configured(store, clock):
+def test_history_begins_with_what_the_namespace_holds(store, clock):
+    put(store, namespace="b", value=b"1")
+    configure(store, "b", history=True)
+    clock.advance_us(HOUR)
+    put(store, namespace="b", value=b"2")
+    assert [store.get("b", "k", at(0)), store.get("b", "k", at(1))] == [b"1", b"2"]
+
+
+def test_a_time_before_history_was_switched_on_is_refused(store, clock):
     put(store, namespace="b", value=b"1")
     clock.advance_us(HOUR)
     configure(store, "b", history=True)
-    put(store, namespace="b", value=b"2")
-    assert [store.get("b", "k", at(0)), store.get("b", "k", at(1))] == [None, b"2"]
+    with pytest.raises(HorizonError) as refused:
+        store.get("b", "k", at(1) - 1)
+    assert refused.value.horizon == from_micros(at(1))
+
+
+def test_a_value_with_an_end_keeps_it_when_history_begins(store, clock):
+    put(store, namespace="b", ttl=2 * HOUR)
+    configure(store, "b", history=True)
+    clock.advance_us(5 * HOUR)
+    put(store, namespace="b", key="other")
+    assert [store.get("b", "k", at(2) - 1), store.get("b", "k", at(2))] == [b"v", None]
+
+
+def test_history_begins_with_the_puts_before_it_in_its_batch(store):
+    on = Configure("b", NamespaceOptions(history=True))
+    do(store, Put("b", "k", b"1"), on, Put("b", "other", b"2"))
+    assert [store.get("b", "k", at(0)), store.get("b", "other", at(0))] == [b"1", b"2"]
+
+
+def test_a_second_history_knows_nothing_of_the_first(store, clock):
+    put(store, value=b"1")
+    configure(store, "a", history=False)
+    do(store, Delete("a", "k"))
+    configure(store, "a", history=True)
+    clock.advance_us(HOUR)
+    assert store.get("a", "k", at(0)) is None
+
+
+def test_a_gap_between_two_histories_is_refused(store, clock):
+    put(store, value=b"1")
+    clock.advance_us(HOUR)
+    configure(store, "a", history=False)
+    put(store, value=b"2")
+    clock.advance_us(HOUR)
+    configure(store, "a", history=True)
+    assert store.get("a", "k", at(2)) == b"2"
+    with pytest.raises(HorizonError):
+        store.get("a", "k", at(1))
+
+
+def test_other_options_leave_history_as_it_is(store, clock):
+    put(store, value=b"1")
+    clock.advance_us(HOUR)
+    configure(store, "a", history=True, ttl=HOUR)
+    assert store.get("a", "k", at(0)) == b"1"
 
 
 def test_a_namespace_without_history_says_so(store):

@@ -160,6 +160,15 @@ class AgainstOracle(Machine):
     def scan(self, namespace, prefix, limit, cursor):
         self.alike(lambda store: store.scan(namespace, prefix, limit, cursor))
 
+    @rule(namespace=st.none() | namespaces, data=st.data())
+    def select(self, namespace, data):
+        query = data.draw(queries())
+        self.alike(lambda store: store.select(namespace, query.filter))
+
+    @rule(ops=st.lists(operations, min_size=1, max_size=3))
+    def try_out(self, ops):
+        self.alike(lambda store: store.commit(ops, dry_run=True))
+
     @rule(id_=ids, as_of=st.none() | times(), data=st.data())
     def fetch(self, id_, as_of, data):
         bound = data.draw(bounds(self.model.stats()["commits"]))

@@ -40,8 +40,8 @@ def test_a_question_about_the_past_keeps_its_answer(engine):
 
 
 class IgnoresRecordedBy(ModelStore):
-    def select(self, entry, bound):
-        return super().select(entry, Bound(bound.as_of))
+    def shown(self, entry, bound):
+        return super().shown(entry, Bound(bound.as_of))
 
 
 class ForgetsInSilence(ModelStore):
@@ -51,7 +51,7 @@ class ForgetsInSilence(ModelStore):
 
 
 class FallsBackOnExpiry(ModelStore):
-    def select(self, entry, bound):
+    def shown(self, entry, bound):
         seen = [v for v in entry.versions if bound.admits(v) and not v.is_expired(bound.as_of)]
         return max(seen, key=lambda version: version.order, default=None)
 

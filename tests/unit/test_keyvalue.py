@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from builders import day
-from nt_memory import Bars, ClosedError, NamespaceError, SerializationError
+from nt_memory import Bars, ClosedError, HorizonError, NamespaceError, SerializationError
 
 
 def test_a_value_is_read_back(memory):
@@ -227,7 +227,14 @@ def test_a_former_value_is_read_as_of_its_time(memory, clock):
 def test_as_of_can_be_named(memory):
     memory.configure_namespace("risk", history=True)
     memory.put("risk", "limit", b"5")
-    assert memory.get("risk", "limit", as_of=day(9)) is None
+    assert memory.get("risk", "limit", as_of=day(11)) == b"5"
+
+
+def test_history_reaches_no_further_back_than_its_beginning(memory):
+    memory.put("risk", "limit", b"5")
+    memory.configure_namespace("risk", history=True)
+    with pytest.raises(HorizonError, match="risk"):
+        memory.get("risk", "limit", as_of=day(9))
 
 
 def test_a_former_value_needs_history(memory):

@@ -345,6 +345,12 @@ def test_a_filter_forgets_more_than_a_recall_returns(memory):
     assert memory.forget(Filter(symbol="SPY")) == 25
 
 
+@pytest.mark.parametrize("hidden", [{"expires_at": day(1)}, {"known_at": day(300)}])
+def test_a_filter_forgets_what_does_not_show(memory, hidden):
+    memory.remember(record(id="one", symbol="SPY", **hidden))
+    assert memory.forget(Filter(symbol="SPY")) == 1
+
+
 @pytest.mark.parametrize("what", [["one", "two"], Filter(kind="trade")])
 def test_a_dry_run_counts_and_changes_nothing(memory, what):
     memory.remember_many([record(id="one"), record(id="two")])

@@ -113,7 +113,7 @@ class Ranking:
         sizes = [
             abs(version.record.outcome.reward) for version in candidates if version.record.outcome
         ]
-        self._scale = (statistics.median(sizes) if sizes else 0.0) or 1.0
+        self._scale = _median(sizes) or 1.0
 
     def matches(self) -> list[Match]:
         """Return the best matches, best first, without records."""
@@ -179,6 +179,13 @@ class Ranking:
                 summed += part_weight * part
                 weight += part_weight
         return summed / weight if weight > 0.0 else 0.0
+
+
+def _median(sizes: list[float]) -> float:
+    """Return the median, 0 of nothing; of two middle ones the mean, however large they are."""
+    low = statistics.median_low(sizes or [0.0])
+    high = statistics.median_high(sizes or [0.0])
+    return (low + high) / 2 if math.isfinite(low + high) else low / 2 + high / 2
 
 
 def _exp2(x: float) -> float:

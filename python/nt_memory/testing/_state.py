@@ -68,6 +68,8 @@ class State:
     entries: dict[str, Entry] = field(default_factory=dict)
     options: dict[str, NamespaceOptions] = field(default_factory=dict)
     horizons: dict[str, int] = field(default_factory=dict)
+    since: dict[str, int] = field(default_factory=dict)
+    """When each namespace with a history began to keep it."""
     purged: dict[str, int] = field(default_factory=dict)
     """Greatest commit, by namespace, of records whose ids were given anew."""
 
@@ -80,6 +82,7 @@ class State:
             entries=dict(self.entries),
             options=dict(self.options),
             horizons=dict(self.horizons),
+            since=dict(self.since),
             purged=dict(self.purged),
         )
 
@@ -178,7 +181,17 @@ class State:
         kept = self.horizon(op.namespace, self.recorded_at)
         if kept is not None:
             self.horizons[op.namespace] = kept
+        if op.options.history != self.options.get(op.namespace, NamespaceOptions()).history:
+            self._begin_history(op.namespace)
         self.options[op.namespace] = op.options
+
+    def _begin_history(self, namespace: str) -> None:
+        """Let go of a history, and begin one with what the namespace holds."""
+        self.since[namespace] = self.recorded_at
+        self.history = {name: kept for name, kept in self.history.items() if name[0] != namespace}
+        for name, value in self.values.items():
+            if name[0] == namespace:
+                self.history[name] = (replace(value, recorded_at=self.recorded_at),)
 
     # records
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from nt_memory.clock import from_micros
 from nt_memory.errors import ClosedError, ForgottenError, HorizonError
-from nt_memory.store import Commit, NamespaceOptions, RawRecord, SearchResult
+from nt_memory.store import Commit, NamespaceOptions, Query, RawRecord, SearchResult
 from nt_memory.testing._filter import below, check, holds
 from nt_memory.testing._ids import Ids
 from nt_memory.testing._ranking import Ranking, Space, check_key
@@ -16,9 +16,9 @@ from nt_memory.testing._state import State, check_id, check_name, check_namespac
 from nt_memory.testing._version import Bound, Entry, Version
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from nt_memory.store import Op, Query
+    from nt_memory.store import Op
 
 
 MAX_DIVERSE = 100
@@ -79,7 +79,7 @@ class ModelStore:
         self._ids = Ids(self._clock, self._seed, self._generation)
         self._closed = False
 
-    def commit(self, ops: Sequence[Op], /) -> Commit:
+    def commit(self, ops: Sequence[Op], /, *, dry_run: bool = False) -> Commit:
         """Apply a batch whole or not at all."""
         self._ensure_open()
         if not ops:
@@ -89,7 +89,8 @@ class ModelStore:
         state.number += 1
         state.recorded_at = self._now()
         results = [state.apply(op) for op in ops]
-        self._state = state
+        if not dry_run:
+            self._state = state
         return Commit(state.number, state.recorded_at, results)
 
     def get(self, namespace: str, key: str, as_of: int | None = None, /) -> bytes | None:
@@ -105,6 +106,10 @@ class ModelStore:
             )
             raise ValueError(msg)
         self._check_horizon(namespace, as_of)
+        since = self._state.since[namespace]
+        if as_of < since:
+            msg = f"{namespace!r} has kept the history of its keys from {since} (us) on"
+            raise HorizonError(msg, from_micros(since))
         values = self._state.history.get((namespace, key), ())
         seen = [value for value in values if value.recorded_at <= as_of]
         return seen[-1].live(as_of) if seen else None
@@ -152,7 +157,7 @@ class ModelStore:
             return None
         self._check_horizon(entry.namespace, at)
         self._check_recorded_by(entry.namespace, recorded_by_time, recorded_by_commit)
-        version = self.select(entry, Bound(at, recorded_by_time, recorded_by_commit))
+        version = self.shown(entry, Bound(at, recorded_by_time, recorded_by_commit))
         if version is None:
             return None
         if entry.forgotten:
@@ -184,7 +189,22 @@ class ModelStore:
             matches, len(candidates), forgotten, exact=True, commit=commit, as_of=at
         )
 
-    def select(self, entry: Entry, bound: Bound) -> Version | None:
+    def select(
+        self, namespace: str | None = None, tree: Mapping[str, Any] | None = None, /
+    ) -> list[str]:
+        """Return the ids of all records that pass a filter, whenever they show."""
+        self._ensure_open()
+        query = Query(namespace=namespace, filter=tree)
+        check_query(query)
+        if namespace is not None:
+            check_namespace(namespace)
+        return sorted(
+            id_
+            for id_, entry in self._state.entries.items()
+            if not (entry.forgotten or self._is_gone(entry)) and admits(query, entry.latest)
+        )
+
+    def shown(self, entry: Entry, bound: Bound) -> Version | None:
         """Return the version of a record that a question sees, if any."""
         version = entry.select(bound)
         return None if version is None or version.is_expired(bound.as_of) else version
@@ -192,7 +212,7 @@ class ModelStore:
     def _candidates(self, query: Query, bound: Bound) -> tuple[list[Version], int]:
         candidates, forgotten = [], 0
         for entry in self._state.entries.values():
-            version = self.select(entry, bound)
+            version = self.shown(entry, bound)
             if version is None or not admits(query, version):
                 continue
             if entry.forgotten:

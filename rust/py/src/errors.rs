@@ -64,7 +64,7 @@ pub(crate) fn guarded_short<T>(py: Python<'_>, run: impl FnOnce() -> nt_memory::
     catch(run).map_err(|error| to_python(py, &error))
 }
 
-fn catch<T>(run: impl FnOnce() -> nt_memory::Result<T>) -> nt_memory::Result<T> {
+pub(crate) fn catch<T>(run: impl FnOnce() -> nt_memory::Result<T>) -> nt_memory::Result<T> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|cause| {
         let text = cause.downcast_ref::<&str>().map(ToString::to_string);
         let text = text.or_else(|| cause.downcast_ref::<String>().cloned()).unwrap_or_default();

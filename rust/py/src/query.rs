@@ -57,7 +57,7 @@ pub(crate) fn recorded_by(time: Option<i64>, commit: Option<u64>) -> PyResult<Re
     }
 }
 
-fn filter(tree: &Bound<'_, PyAny>) -> PyResult<Filter> {
+pub(crate) fn filter(tree: &Bound<'_, PyAny>) -> PyResult<Filter> {
     let packed = crate::pack::pack(tree.py(), tree)?;
     rmp_serde::from_slice(packed.as_bytes()).map_err(|error| {
         PyValueError::new_err(format!("the filter's tree is not well formed ({error}); build it with Filter"))

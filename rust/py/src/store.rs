@@ -10,13 +10,15 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::clock::PyClock;
-use crate::errors::{guarded, guarded_short, to_python};
+use crate::errors::{catch, guarded, guarded_short, to_python};
 use crate::{batch, query, record};
 
 /// Signals are looked at this often while a call waits.
 const SLICE: Duration = Duration::from_millis(50);
 /// Records from which a search takes long enough to be worth interrupting.
 const LONG_SEARCH: usize = 100_000;
+/// Keys from which a scan does.
+const LONG_SCAN: usize = 10_000;
 
 /// The embedded store.
 #[pyclass(frozen, name = "Store", module = "nt_memory._native")]
@@ -65,15 +67,15 @@ impl PyStore {
             clock: Arc::clone(&clock.inner),
             seed: seed.unwrap_or(0),
         };
-        let store = guarded(py, || Store::open(config))?;
+        let store = interruptible(py, move || Store::open(config))?;
         Ok(Self { inner: Arc::new(store) })
     }
 
     /// Apply a batch whole or not at all.
-    #[pyo3(signature = (ops, /))]
-    fn commit<'py>(&self, py: Python<'py>, ops: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    #[pyo3(signature = (ops, /, *, dry_run = false))]
+    fn commit<'py>(&self, py: Python<'py>, ops: &Bound<'py, PyAny>, dry_run: bool) -> PyResult<Bound<'py, PyAny>> {
         let operations = ops.try_iter()?.map(|op| batch::operation(&op?)).collect::<PyResult<Vec<_>>>()?;
-        let pending = guarded(py, || self.inner.submit(operations))?;
+        let pending = guarded(py, || self.inner.submit(operations, dry_run))?;
         batch::commit(py, &wait(py, &pending)?)
     }
 
@@ -120,7 +122,12 @@ impl PyStore {
     ) -> PyResult<(Vec<String>, Option<String>)> {
         let limit =
             usize::try_from(limit).map_err(|_| PyValueError::new_err(format!("limit is {limit}; use at least 1")))?;
-        guarded(py, || self.inner.scan(namespace, prefix, limit, cursor))
+        if limit < LONG_SCAN {
+            return guarded(py, || self.inner.scan(namespace, prefix, limit, cursor));
+        }
+        let (store, namespace, prefix) = (Arc::clone(&self.inner), namespace.to_owned(), prefix.to_owned());
+        let cursor = cursor.map(str::to_owned);
+        interruptible(py, move || store.scan(&namespace, &prefix, limit, cursor.as_deref()))
     }
 
     /// Return the version of a record that is visible at a time.
@@ -145,9 +152,23 @@ impl PyStore {
         let result = if self.inner.record_count() < LONG_SEARCH {
             guarded(py, || self.inner.search(&query))?
         } else {
-            interruptible(py, &self.inner, move |store| store.search(&query))?
+            let store = Arc::clone(&self.inner);
+            interruptible(py, move || store.search(&query))?
         };
         query::result(py, result)
+    }
+
+    /// Return the ids of all records that pass a filter, whenever they show.
+    #[pyo3(signature = (namespace = None, tree = None, /))]
+    fn select(
+        &self,
+        py: Python<'_>,
+        namespace: Option<String>,
+        tree: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Vec<String>> {
+        let filter = tree.map(query::filter).transpose()?;
+        let store = Arc::clone(&self.inner);
+        interruptible(py, move || store.select(namespace.as_deref(), filter.as_ref()))
     }
 
     /// Queue a recall for the next group commit.
@@ -221,12 +242,14 @@ impl PyStore {
 
     /// Check every checksum, count and index entry; one line a problem.
     fn verify(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        interruptible(py, &self.inner, Store::verify)
+        let store = Arc::clone(&self.inner);
+        interruptible(py, move || store.verify())
     }
 
     /// Flush and let go of the directory; a second close does nothing.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        guarded(py, || self.inner.close())
+        let store = Arc::clone(&self.inner);
+        interruptible(py, move || store.close())
     }
 }
 
@@ -240,17 +263,15 @@ fn wait(py: Python<'_>, pending: &Pending) -> PyResult<nt_memory::Commit> {
     }
 }
 
-/// Run something long on a thread of its own, so that Ctrl-C is seen meanwhile.
+/// Run something long on a thread of its own, so that Ctrl-C is seen meanwhile (it goes on to its end).
 fn interruptible<T: Send + 'static>(
     py: Python<'_>,
-    store: &Arc<Store>,
-    run: impl FnOnce(&Store) -> nt_memory::Result<T> + Send + 'static,
+    run: impl FnOnce() -> nt_memory::Result<T> + Send + 'static,
 ) -> PyResult<T> {
     let (sender, receiver) = mpsc::channel();
-    let store = Arc::clone(store);
     std::thread::spawn(move || {
         // A receiver that is gone was interrupted; nobody waits for the answer.
-        let _ = sender.send(run(&store));
+        let _ = sender.send(catch(run));
     });
     // A receiver is not `Sync`; it is only ever used by this thread.
     let receiver = std::sync::Mutex::new(receiver);
@@ -262,7 +283,7 @@ fn interruptible<T: Send + 'static>(
             Err(mpsc::RecvTimeoutError::Timeout) => py.check_signals()?,
             Err(mpsc::RecvTimeoutError::Disconnected) => {
                 let error =
-                    nt_memory::Error::Internal("a defect in nt-memory: a long call panicked; please report it".into());
+                    nt_memory::Error::Internal("a defect in nt-memory: a long call was lost; please report it".into());
                 return Err(to_python(py, &error));
             }
         }

@@ -32,6 +32,8 @@ const MIN_FREE: u64 = 16 << 20;
 
 enum Message {
     Batch(Vec<Operation>, Arc<Slot>),
+    /// A batch that is checked and not applied.
+    Trial(Vec<Operation>, Arc<Slot>),
     Log(String, Vec<u8>),
     Flush(Arc<Slot>),
 }
@@ -94,10 +96,11 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    pub(crate) fn submit(&self, operations: Vec<Operation>) -> Result<Pending> {
+    pub(crate) fn submit(&self, operations: Vec<Operation>, dry_run: bool) -> Result<Pending> {
         let bytes = operations.iter().map(size_of_operation).sum();
         let slot = Arc::new(Slot::default());
-        self.push(Message::Batch(operations, Arc::clone(&slot)), bytes)?;
+        let message = if dry_run { Message::Trial } else { Message::Batch };
+        self.push(message(operations, Arc::clone(&slot)), bytes)?;
         Ok(Pending(slot))
     }
 
@@ -222,7 +225,7 @@ fn answer(group: &[Message], planned: Vec<Option<Result<Commit>>>, error: Option
     let mut planned = planned.into_iter();
     for message in group {
         match message {
-            Message::Batch(_, slot) => {
+            Message::Batch(_, slot) | Message::Trial(_, slot) => {
                 let answer = match (planned.next().flatten(), error) {
                     (Some(Err(refused)), _) => Err(refused),
                     (_, Some(error)) => Err(error.clone()),
@@ -251,18 +254,22 @@ fn commit_group(
     let started = inner.clock.monotonic_us();
     let _writing = inner.writing.lock();
     let mut staged = Staged::default();
-    let mut head = inner.shared.read().head;
-    let mut must_sync = inner.durable;
+    let before = inner.shared.read().head;
+    let mut head = before;
+    let mut must_sync = false;
     for message in group {
         match message {
-            Message::Batch(operations, _) => {
+            Message::Batch(operations, _) | Message::Trial(operations, _) => {
                 let now = inner.clock.now_us().max(head.recorded_at);
-                let plan = Planner::new(inner, &staged, head.commit + 1, now).plan(operations);
+                let number = head.commit + 1;
+                let plan = Planner::new(inner, &staged, number, now).plan(operations);
                 planned.push(Some(plan.map(|(batch, results)| {
-                    staged.merge(batch);
-                    head.commit += 1;
-                    head.recorded_at = now;
-                    Commit { number: head.commit, recorded_at: now, results }
+                    if matches!(message, Message::Batch(..)) {
+                        staged.merge(batch);
+                        head.commit = number;
+                        head.recorded_at = now;
+                    }
+                    Commit { number, recorded_at: now, results }
                 })));
             }
             Message::Log(id, entry) => {
@@ -275,8 +282,8 @@ fn commit_group(
         }
     }
     sweep::sweep(inner, due, &mut staged, head.recorded_at)?;
-    if !staged.rows.is_empty() || must_sync {
-        write(inner, &mut head, &staged, must_sync)?;
+    if !staged.rows.is_empty() || head != before || must_sync {
+        write(inner, &mut head, &staged, inner.durable || must_sync)?;
     }
     apply(inner, head, staged)?;
     inner.metrics.commits.record(inner.clock.monotonic_us().saturating_sub(started).saturating_mul(1000));

@@ -47,6 +47,20 @@ pub(crate) fn check_horizon(namespace: &str, state: &NamespaceState, now: i64, a
     }
 }
 
+/// Check a question for a key's former value: history begins when it is switched on.
+pub(crate) fn check_history(namespace: &str, state: &NamespaceState, now: i64, at: i64) -> Result<()> {
+    check_horizon(namespace, state, now, at)?;
+    match state.history_since {
+        Some(since) if at < since => Err(Error::Horizon {
+            message: format!(
+                "{namespace:?} has kept the history of its keys from {since} (us) on; {at} lies before: ask at or after it"
+            ),
+            horizon: since,
+        }),
+        _ => Ok(()),
+    }
+}
+
 pub(crate) fn check_recorded_by(
     shared: &Shared,
     namespace: &str,

@@ -28,7 +28,7 @@ pub use read::Value;
 
 use self::committer::Queue;
 use self::state::{Head, NamespaceState, Namespaces};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Entry};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::fork;
@@ -89,6 +89,13 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn namespace(&self, name: &str) -> Option<&NamespaceState> {
         self.namespaces.get(name)
+    }
+
+    /// Whether nothing of a record can be seen any more, erased or not yet.
+    pub(crate) fn has_erased(&self, entry: &Entry, now: i64) -> bool {
+        let namespace = entry.versions.first().map_or("", |version| self.catalog.namespaces.name(version.namespace));
+        let horizon = self.namespace(namespace).and_then(|state| state.horizon_at(now));
+        horizon.is_some_and(|horizon| entry.is_erased(horizon))
     }
 }
 
@@ -191,16 +198,16 @@ impl Store {
     /// What the first operation that cannot be applied says, or the engine's failure; then
     /// nothing of the batch happened.
     pub fn commit(&self, operations: Vec<Operation>) -> Result<Commit> {
-        self.submit(operations)?.wait()
+        self.submit(operations, false)?.wait()
     }
 
-    /// Hand a batch to the committer.
+    /// Hand a batch to the committer; a dry run is checked and answered, and changes nothing.
     ///
     /// # Errors
     /// For a store that cannot be used; all else is said by the answer.
-    pub fn submit(&self, operations: Vec<Operation>) -> Result<Pending> {
+    pub fn submit(&self, operations: Vec<Operation>, dry_run: bool) -> Result<Pending> {
         self.inner.ensure_usable()?;
-        self.inner.queue.submit(operations)
+        self.inner.queue.submit(operations, dry_run)
     }
 
     /// Queue a recall's log entry; it goes with the next group.

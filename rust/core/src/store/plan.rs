@@ -117,7 +117,7 @@ impl<'a> Planner<'a> {
             Operation::Write(record) => self.write(record),
             Operation::Settle { id, outcome, revise } => self.settle(id, outcome, *revise),
             Operation::Forget { ids } => self.forget(ids),
-            Operation::Configure { namespace, options } => self.configure(namespace, *options),
+            Operation::Configure { namespace, options } => self.configure(index, namespace, *options),
         }
     }
 
@@ -188,7 +188,7 @@ impl<'a> Planner<'a> {
         )))
     }
 
-    fn configure(&mut self, namespace: &str, options: NamespaceOptions) -> Result<Answer> {
+    fn configure(&mut self, index: u32, namespace: &str, options: NamespaceOptions) -> Result<Answer> {
         Namespace::validate(namespace)?;
         for (field, duration) in [("ttl", options.ttl), ("retention", options.retention)] {
             if duration.is_some_and(|duration| duration <= 0) {
@@ -196,9 +196,33 @@ impl<'a> Planner<'a> {
             }
         }
         let before = self.namespace(namespace).unwrap_or_default();
-        let state = NamespaceState { options, horizon: before.horizon_at(self.now), commit: before.commit };
+        let horizon = before.horizon_at(self.now);
+        let mut state = NamespaceState { options, horizon, ..before };
+        if options.history != before.options.history {
+            state.history_since = options.history.then_some(self.now);
+            self.begin_history(index, namespace, options.history)?;
+        }
         self.set_namespace(namespace.to_owned(), state)?;
         Ok(Answer::None)
+    }
+
+    /// A history begins with what the namespace holds; what an earlier one held is let go of, as it
+    /// knows nothing of the time between.
+    fn begin_history(&mut self, index: u32, namespace: &str, kept: bool) -> Result<()> {
+        for (row, _) in self.rows(&keys::in_namespace(keys::HISTORY, namespace))? {
+            self.own.rows.insert(row, None);
+        }
+        if !kept {
+            return Ok(());
+        }
+        let base = keys::in_namespace(keys::VALUE, namespace);
+        for (row_key, row) in self.rows(&base)? {
+            let key = std::str::from_utf8(&row_key[base.len()..]);
+            let key = key.map_err(|_| Error::Corruption(format!("{namespace} has a key that is no text")))?;
+            let begun = keys::history(namespace, key, self.now, self.number, index);
+            self.own.rows.insert(begun, Some(row));
+        }
+        Ok(())
     }
 
     pub(super) fn set_namespace(&mut self, name: String, state: NamespaceState) -> Result<()> {
@@ -236,6 +260,23 @@ impl<'a> Planner<'a> {
         }
         let sealed = self.inner.cold(|cold| cold.get(key))?;
         sealed.map(|sealed| frame::open(key, &sealed)).transpose()
+    }
+
+    /// All rows with a prefix as this batch would find them.
+    fn rows(&self, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+        let mut rows = BTreeMap::new();
+        let end = keys::after_prefix(prefix);
+        self.inner.cold(|cold| {
+            cold.scan(prefix, &end, &mut |row, sealed| {
+                rows.insert(row.to_vec(), Some(frame::open(row, sealed)?));
+                Ok(true)
+            })
+        })?;
+        for staged in [&self.group.rows, &self.own.rows] {
+            let changed = staged.range(prefix.to_vec()..end.clone());
+            rows.extend(changed.map(|(row, value)| (row.clone(), value.clone())));
+        }
+        Ok(rows.into_iter().filter_map(|(row, value)| Some((row, value?))).collect())
     }
 
     pub(crate) fn is_staged_forgotten(&self, id: &str) -> bool {

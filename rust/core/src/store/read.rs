@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::horizon::{bound, check_horizon, check_recorded_by, check_scope};
+use super::horizon::{bound, check_history, check_horizon, check_recorded_by, check_scope};
 use super::ops::{NamespaceOptions, RecordedBy};
 use super::plan::split_value;
 use super::plan_records::forgotten;
 use super::{Inner, Shared, Store};
-use crate::catalog::Entry;
 use crate::error::{Error, Result, value_error};
 use crate::namespace::{self, Namespace};
 use crate::record::{self, Body, Meta, Outcome, Record};
@@ -105,7 +104,7 @@ impl Store {
                 "{namespace:?} keeps no history, so as_of cannot be answered; configure_namespace({namespace:?}, history=True) keeps it from then on"
             ));
         }
-        check_horizon(namespace, &state, self.inner.now(), as_of)?;
+        check_history(namespace, &state, self.inner.now(), as_of)?;
         let start = keys::history_until(namespace, key, as_of);
         let end = keys::after_prefix(&keys::history_of(namespace, key));
         let mut newest = None;
@@ -299,18 +298,12 @@ fn assemble(id: &str, meta: Meta, body: Body, embeddings: Vec<(String, Vec<f32>)
 
 fn visible(shared: &Shared, id: &str, now: i64, as_of: Option<i64>, recorded_by: RecordedBy) -> Result<Option<u32>> {
     let at = as_of.unwrap_or(now);
-    let namespace_of =
-        |entry: &Entry| entry.versions.first().map_or("", |v| shared.catalog.namespaces.name(v.namespace));
-    let gone = |entry: &&Entry| {
-        let state = shared.namespace(namespace_of(entry));
-        state.and_then(|state| state.horizon_at(now)).is_some_and(|horizon| entry.is_erased(horizon))
-    };
-    let Some(entry) = shared.catalog.entry(id).filter(|entry| !gone(entry)) else {
+    let Some(entry) = shared.catalog.entry(id).filter(|entry| !shared.has_erased(entry, now)) else {
         // Nobody knows any more in which namespace it may have been.
         check_scope(shared, None, now, at, recorded_by)?;
         return Ok(None);
     };
-    let namespace = namespace_of(entry);
+    let namespace = entry.versions.first().map_or("", |v| shared.catalog.namespaces.name(v.namespace));
     if let Some(state) = shared.namespace(namespace) {
         check_horizon(namespace, state, now, at)?;
         check_recorded_by(shared, namespace, state, now, recorded_by)?;

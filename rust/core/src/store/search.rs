@@ -11,7 +11,7 @@ use super::read::missing;
 use super::{Shared, Store};
 use crate::catalog::{Bound, Entry, Version};
 use crate::error::{Result, value_error};
-use crate::filter::Compiled;
+use crate::filter::{Compiled, Filter};
 use crate::namespace::Namespace;
 
 /// Records below which one core is quicker than two.
@@ -62,6 +62,30 @@ impl Store {
             std::thread::sleep(SETTLE);
         }
         Err(missing("of a search"))
+    }
+
+    /// Ids of all records that pass a filter, whenever they show: by their greatest version,
+    /// expired or not, known or not yet; not those that were forgotten.
+    ///
+    /// # Errors
+    /// [`crate::Error::Namespace`], [`crate::Error::Value`] for a filter that cannot be.
+    pub fn select(&self, namespace: Option<&str>, filter: Option<&Filter>) -> Result<Vec<String>> {
+        self.inner.ensure_usable()?;
+        let now = self.inner.now();
+        let shared = self.inner.shared.read();
+        let namespaces = namespaces_below(&shared, namespace)?;
+        let filter = filter.map(|filter| filter.compile(&shared.catalog)).transpose()?;
+        let entries =
+            shared.catalog.entries.par_iter().filter(|entry| !entry.forgotten && !shared.has_erased(entry, now));
+        let passes = |entry: &&Entry| {
+            entry.versions.last().is_some_and(|version| {
+                namespaces.as_ref().is_none_or(|names| names.contains(&version.namespace))
+                    && filter.as_ref().is_none_or(|filter| filter.holds(version, &shared.catalog))
+            })
+        };
+        let mut ids: Vec<String> = entries.filter(passes).map(|entry| entry.id.to_string()).collect();
+        ids.sort_unstable();
+        Ok(ids)
     }
 
     /// The matches without their records, from one state of the catalogue.
@@ -124,9 +148,7 @@ fn check_arguments(query: &Query) -> Result<()> {
 fn prepare<'a>(shared: &Shared, query: &'a Query, now: i64) -> Result<Prepared<'a>> {
     let as_of = query.as_of.unwrap_or(now);
     let prefix = query.namespace.as_deref();
-    if let Some(prefix) = prefix {
-        Namespace::validate(prefix)?;
-    }
+    let namespaces = namespaces_below(shared, prefix)?;
     check_scope(shared, prefix, now, as_of, query.recorded_by)?;
     let (space, unit) = match &query.vector {
         Some(vector) => {
@@ -140,14 +162,19 @@ fn prepare<'a>(shared: &Shared, query: &'a Query, now: i64) -> Result<Prepared<'
         as_of,
         bound: bound(as_of, query.recorded_by),
         filter: query.filter.as_ref().map(|filter| filter.compile(&shared.catalog)).transpose()?,
-        namespaces: prefix.map(|prefix| {
-            let names = shared.catalog.namespaces.iter();
-            names.filter(|(_, name)| Namespace::has_prefix(name, prefix)).map(|(symbol, _)| symbol).collect()
-        }),
+        namespaces,
         space,
         unit,
         key: query.order_by.as_deref().map(|key| Key::parse(key, &shared.catalog)).transpose()?,
     })
+}
+
+/// The namespaces at or below a prefix that hold records.
+fn namespaces_below(shared: &Shared, prefix: Option<&str>) -> Result<Option<Vec<u32>>> {
+    let Some(prefix) = prefix else { return Ok(None) };
+    Namespace::validate(prefix)?;
+    let names = shared.catalog.namespaces.iter();
+    Ok(Some(names.filter(|(_, name)| Namespace::has_prefix(name, prefix)).map(|(symbol, _)| symbol).collect()))
 }
 
 fn find(shared: &Shared, prepared: &Prepared<'_>) -> Found {

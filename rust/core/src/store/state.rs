@@ -50,6 +50,8 @@ pub(crate) struct NamespaceState {
     pub options: NamespaceOptions,
     /// A horizon that was reached and stays, whatever the retention becomes.
     pub horizon: Option<i64>,
+    /// Since when keys have a history without a gap.
+    pub history_since: Option<i64>,
     /// Greatest commit among the rows that erasing looked at.
     pub commit: u64,
 }
