@@ -219,6 +219,13 @@ def interrupted_verify():
     _interrupted(MemorySystem.verify, _many_records())
 
 
+def interrupted_open(path):
+    """Be interrupted while a large store is opened."""
+    with MemorySystem(path) as memory:
+        _add_records(memory)
+    _interrupted(lambda _: MemorySystem(path).close(), None)
+
+
 def interrupted_commit(path):
     """Be interrupted while a commit is under way; say what it left."""
     memory = MemorySystem(path)
@@ -232,9 +239,13 @@ def interrupted_commit(path):
 
 def _many_records():
     memory = MemorySystem(":memory:")
+    _add_records(memory)
+    return memory
+
+
+def _add_records(memory):
     for begin in range(0, RECORDS, 5000):
         memory.store.commit([Write(_symbol(n)) for n in range(begin, begin + 5000)])
-    return memory
 
 
 def _symbol(number):

@@ -108,6 +108,14 @@ def test_ctrl_c_ends_a_long_call(call):
     assert found["at"] - sent < full
 
 
+def test_ctrl_c_ends_an_opening(tmp_path):
+    with python("hosts", "interrupted_open", tmp_path) as process:
+        full = heard(process)["full"]
+        sent, found = interrupt(process)
+    assert found["ended"] is False
+    assert found["at"] - sent < full
+
+
 def test_ctrl_c_ends_the_wait_for_a_commit_which_goes_on(tmp_path):
     with python("hosts", "interrupted_commit", tmp_path) as process:
         full = heard(process)["full"]
