@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Catalog, NEVER, NONE, Symbol, Value, Version};
+use crate::catalog::{Catalog, NEVER, NONE, Profile, Symbol, Value, Version};
 use crate::error::{Result, value_error};
 use crate::namespace::Namespace;
 
@@ -240,32 +240,40 @@ impl Field {
     }
 
     /// The field of a version, borrowed in the shape that tests compare.
-    fn read(self, version: &Version) -> Read<'_> {
-        let word = |symbol: Symbol| if symbol == NONE { Read::Missing } else { Read::Word(symbol) };
+    fn read(self, version: Version<'_>) -> Read<'_> {
         let number = |number: f64| if number.is_nan() { Read::Missing } else { Read::Number(number) };
         match self {
-            Self::Kind => word(version.kind),
-            Self::AgentId => word(version.agent_id),
-            Self::Symbol => word(version.symbol),
-            Self::Regime => word(version.regime),
-            Self::Namespace => word(version.namespace),
-            Self::Writer => word(version.writer),
-            Self::Tags => Read::Words(&version.tags),
-            Self::EventTime => Read::Time(version.event_time),
-            Self::KnownAt => Read::Time(version.known_at),
-            Self::RecordedAt => Read::Time(version.recorded_at),
-            Self::ExpiresAt if version.expires_at == NEVER => Read::Missing,
-            Self::ExpiresAt => Read::Time(version.expires_at),
-            Self::Importance => number(version.importance),
-            Self::Confidence => number(version.confidence),
-            Self::Reward => number(version.reward),
-            Self::Attribute(name) => match version.attributes.iter().find(|(found, _)| *found == name) {
-                Some((_, Value::Text(text))) => Read::Word(*text),
-                Some((_, Value::Number(value))) => Read::Number(*value),
-                Some((_, Value::List(words))) => Read::Words(words),
+            Self::EventTime => Read::Time(version.event_time()),
+            Self::KnownAt => Read::Time(version.known_at()),
+            Self::RecordedAt => Read::Time(version.recorded_at()),
+            Self::ExpiresAt if version.expires_at() == NEVER => Read::Missing,
+            Self::ExpiresAt => Read::Time(version.expires_at()),
+            Self::Importance => number(version.importance()),
+            Self::Confidence => number(version.confidence()),
+            Self::Reward => number(version.reward()),
+            Self::Attribute(name) => match version.attribute(name) {
+                Some(Value::Text(text)) => Read::Word(text),
+                Some(Value::Number(value)) => Read::Number(value),
+                Some(Value::List(words)) => Read::Words(words),
                 None => Read::Missing,
             },
+            _ => self.read_profile(version.profile()).unwrap_or(Read::Missing),
         }
+    }
+
+    /// The field where it is one of the profile's.
+    fn read_profile(self, profile: &Profile) -> Option<Read<'_>> {
+        let word = |symbol: Symbol| if symbol == NONE { Read::Missing } else { Read::Word(symbol) };
+        Some(match self {
+            Self::Kind => word(profile.kind),
+            Self::AgentId => word(profile.agent_id),
+            Self::Symbol => word(profile.symbol),
+            Self::Regime => word(profile.regime),
+            Self::Namespace => word(profile.namespace),
+            Self::Writer => word(profile.writer),
+            Self::Tags => Read::Words(&profile.tags),
+            _ => return None,
+        })
     }
 }
 
@@ -278,7 +286,7 @@ enum Read<'a> {
 }
 
 impl Compiled {
-    pub(crate) fn holds(&self, version: &Version, catalog: &Catalog) -> bool {
+    pub(crate) fn holds(&self, version: Version<'_>, catalog: &Catalog) -> bool {
         match self {
             Self::And(parts) => parts.iter().all(|part| part.holds(version, catalog)),
             Self::Or(parts) => parts.iter().any(|part| part.holds(version, catalog)),
@@ -286,6 +294,30 @@ impl Compiled {
             Self::Test(field, test) => test.holds(*field, &field.read(version), catalog),
         }
     }
+
+    /// Whether it holds for every version with a profile, or for none; `None` where that depends on
+    /// the version.
+    pub(crate) fn holds_for(&self, profile: &Profile, catalog: &Catalog) -> Option<bool> {
+        match self {
+            Self::And(parts) => decided(parts, false, profile, catalog),
+            Self::Or(parts) => decided(parts, true, profile, catalog),
+            Self::Not(part) => part.holds_for(profile, catalog).map(|holds| !holds),
+            Self::Test(field, test) => Some(test.holds(*field, &field.read_profile(profile)?, catalog)),
+        }
+    }
+}
+
+/// `decisive` where one part is, its opposite where all parts are, else open.
+fn decided(parts: &[Compiled], decisive: bool, profile: &Profile, catalog: &Catalog) -> Option<bool> {
+    let mut all = Some(!decisive);
+    for part in parts {
+        match part.holds_for(profile, catalog) {
+            Some(holds) if holds == decisive => return Some(decisive),
+            Some(_) => {}
+            None => all = None,
+        }
+    }
+    all
 }
 
 impl Test {

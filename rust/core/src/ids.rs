@@ -7,6 +7,19 @@ use crate::error::{Error, Result};
 
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+const NO_DIGIT: u8 = u8::MAX;
+
+/// The place of each letter in the alphabet.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < 32 {
+        digits[ALPHABET[digit as usize] as usize] = digit;
+        digit += 1;
+    }
+    digits
+};
+
 /// Maker of ids for one opening of a store.
 #[derive(Debug)]
 pub(crate) struct IdSource {
@@ -22,7 +35,8 @@ impl IdSource {
     pub(crate) fn next(&self, clock: &Clock) -> Result<String> {
         let random = if clock.is_manual() { self.seeded() } else { system_random()? };
         let millis = u128::try_from(clock.now_us() / 1000).unwrap_or(0) & 0xFFFF_FFFF_FFFF;
-        Ok(encode((millis << 80) | random))
+        let letters = encode_ulid((millis << 80) | random);
+        Ok(letters.iter().copied().map(char::from).collect())
     }
 
     fn seeded(&self) -> u128 {
@@ -48,13 +62,38 @@ fn mix(value: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-fn encode(bits: u128) -> String {
-    (0..26).map(|i| char::from(ALPHABET[((bits >> (125 - 5 * i)) & 31) as usize])).collect()
+pub(crate) fn encode_ulid(bits: u128) -> [u8; 26] {
+    std::array::from_fn(|i| ALPHABET[((bits >> (125 - 5 * i)) & 31) as usize])
+}
+
+/// The bits of a ULID as this module writes it; `None` for any other text.
+pub(crate) fn decode_ulid(text: &str) -> Option<u128> {
+    let letters: &[u8; 26] = text.as_bytes().try_into().ok()?;
+    let mut bits = 0_u128;
+    for letter in letters {
+        let digit = DIGITS[usize::from(*letter)];
+        if digit == NO_DIGIT || bits >> 123 != 0 {
+            return None;
+        }
+        bits = (bits << 5) | u128::from(digit);
+    }
+    Some(bits)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ulid_is_read_back_and_nothing_else_is() {
+        for bits in [0, 1, u128::MAX, 0x0123_4567_89AB_CDEF_0123_4567_89AB_CDEF] {
+            let letters = encode_ulid(bits);
+            assert_eq!(decode_ulid(std::str::from_utf8(&letters).unwrap()), Some(bits));
+        }
+        for text in ["", "8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "0000000000000000000000000U", "0000000000000000000000000a"] {
+            assert_eq!(decode_ulid(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn seeded_ids_repeat_and_generations_differ() {

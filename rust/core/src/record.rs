@@ -6,13 +6,13 @@ use crate::error::{Error, Result, value_error};
 
 /// An indexed attribute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Attribute {
+pub enum Attribute<S = String> {
     /// One word.
-    Text(String),
+    Text(S),
     /// A number.
     Number(f64),
     /// Several words.
-    List(Vec<String>),
+    List(Vec<S>),
 }
 
 /// What a decision led to.
@@ -105,13 +105,13 @@ pub(crate) fn validate_id(id: &str) -> Result<()> {
 
 /// What filters, ranking and versions need; the catalogue in memory is built from these rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Meta {
-    pub namespace: String,
-    pub kind: String,
-    pub agent_id: Option<String>,
-    pub symbol: Option<String>,
-    pub regime: Option<String>,
-    pub writer: String,
+pub(crate) struct Meta<S = String> {
+    pub namespace: S,
+    pub kind: S,
+    pub agent_id: Option<S>,
+    pub symbol: Option<S>,
+    pub regime: Option<S>,
+    pub writer: S,
     pub event_time: i64,
     pub known_at: i64,
     pub recorded_at: i64,
@@ -124,10 +124,10 @@ pub(crate) struct Meta {
     pub confidence: Option<f64>,
     pub trust: f64,
     pub outcome: Option<MetaOutcome>,
-    pub tags: Vec<String>,
-    pub attributes: Vec<(String, Attribute)>,
+    pub tags: Vec<S>,
+    pub attributes: Vec<(S, Attribute<S>)>,
     /// Space and the version whose row holds the vector.
-    pub embeddings: Vec<(String, u32)>,
+    pub embeddings: Vec<(S, u32)>,
     /// The version whose row holds text and payload; `None` where there is neither.
     pub body: Option<u32>,
 }

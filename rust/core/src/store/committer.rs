@@ -342,12 +342,12 @@ fn apply(inner: &Inner, head: Head, staged: Staged) -> Result<()> {
     }
     let grown = {
         let mut shared = inner.shared.write();
-        let before = shared.catalog.vector_bytes();
+        let before = shared.catalog.bytes();
         for effect in staged.effects {
             effect.apply(&mut shared)?;
         }
         shared.head = head;
-        shared.catalog.vector_bytes() != before
+        shared.catalog.bytes() != before
     };
     if grown {
         inner.share_memory();

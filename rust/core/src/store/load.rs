@@ -77,7 +77,7 @@ fn merge_spaces(mut stored: Vec<VectorSpace>, wanted: &[VectorSpace]) -> Result<
 fn load_namespaces(cold: &dyn ColdStore) -> Result<Namespaces> {
     let mut namespaces = Namespaces::default();
     each(cold, keys::NAMESPACE, |row, value| {
-        let state: NamespaceState = record::decode(&value, "namespace")?;
+        let state: NamespaceState = record::decode(value, "namespace")?;
         namespaces.insert(String::from_utf8_lossy(&row[1..]).into_owned(), state);
         Ok(())
     })?;
@@ -90,30 +90,26 @@ fn load_records(cold: &dyn ColdStore, catalog: &mut Catalog) -> Result<()> {
         forgotten.insert(row[1..].to_vec());
         Ok(())
     })?;
-    let mut versions: Vec<(String, Meta)> = Vec::new();
     each(cold, keys::META, |row, value| {
         let (id, _) = keys::parse_version(row)
             .ok_or_else(|| Error::Corruption("a version row has no id; restore a backup".into()))?;
-        versions.push((id.to_owned(), record::decode(&value, "version")?));
-        Ok(())
-    })?;
-    for (id, meta) in &versions {
-        let is_forgotten = forgotten.contains(id.as_bytes());
-        let units = if is_forgotten { Vec::new() } else { units(cold, catalog, id, meta)? };
-        catalog.add(id, meta, &units)?;
+        let meta: Meta<&str> = record::decode(value, "version")?;
+        let is_forgotten = !forgotten.is_empty() && forgotten.contains(id.as_bytes());
+        let units = if is_forgotten { Vec::new() } else { units(cold, catalog, id, &meta)? };
+        catalog.add(id, &meta, &units)?;
         if is_forgotten {
             catalog.forget(id);
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Unit vectors of the embeddings that came with this version.
-fn units(cold: &dyn ColdStore, catalog: &Catalog, id: &str, meta: &Meta) -> Result<Vec<(String, Vec<f32>)>> {
+fn units(cold: &dyn ColdStore, catalog: &Catalog, id: &str, meta: &Meta<&str>) -> Result<Vec<(String, Vec<f32>)>> {
     let mut units = Vec::new();
     for (name, source) in &meta.embeddings {
         let (space, _) = catalog.space(name)?;
-        if catalog.entry(id).is_some_and(|entry| entry.code(space, *source).is_some()) {
+        if catalog.entry(id).is_some_and(|entry| entry.slot_of(space, *source).is_some()) {
             continue;
         }
         let key = keys::embedding(id, *source, name);
@@ -121,14 +117,14 @@ fn units(cold: &dyn ColdStore, catalog: &Catalog, id: &str, meta: &Meta) -> Resu
             .get(&key)?
             .ok_or_else(|| Error::Corruption(format!("an embedding of record {id} is missing; restore a backup")))?;
         let (_, space) = catalog.space(name)?;
-        units.push((name.clone(), space.normalise(&floats(&frame::open(&key, &sealed)?))?));
+        units.push(((*name).to_owned(), space.normalise(&floats(&frame::open(&key, &sealed)?))?));
     }
     Ok(units)
 }
 
-fn each(cold: &dyn ColdStore, table: u8, mut visit: impl FnMut(&[u8], Vec<u8>) -> Result<()>) -> Result<()> {
+fn each(cold: &dyn ColdStore, table: u8, mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
     cold.scan(&[table], &[table + 1], &mut |row, sealed| {
-        visit(row, frame::open(row, sealed)?)?;
+        visit(row, &frame::open(row, sealed)?)?;
         Ok(true)
     })
 }

@@ -3,6 +3,7 @@
 mod committer;
 mod horizon;
 mod load;
+mod matcher;
 mod ops;
 mod plan;
 mod plan_records;
@@ -92,9 +93,8 @@ impl Shared {
     }
 
     /// Whether nothing of a record can be seen any more, erased or not yet.
-    pub(crate) fn has_erased(&self, entry: &Entry, now: i64) -> bool {
-        let namespace = entry.versions.first().map_or("", |version| self.catalog.namespaces.name(version.namespace));
-        let horizon = self.namespace(namespace).and_then(|state| state.horizon_at(now));
+    pub(crate) fn has_erased(&self, entry: Entry<'_>, now: i64) -> bool {
+        let horizon = self.namespace(entry.namespace()).and_then(|state| state.horizon_at(now));
         horizon.is_some_and(|horizon| entry.is_erased(horizon))
     }
 }
@@ -138,10 +138,10 @@ impl Inner {
         self.clock.now_us().max(self.shared.read().head.recorded_at)
     }
 
-    /// The hot tier takes what the codes leave.
+    /// The hot tier takes what the catalogue and its codes leave.
     pub(crate) fn share_memory(&self) {
-        let codes = self.shared.read().catalog.vector_bytes();
-        self.hot.set_max_bytes(self.max_memory_bytes.saturating_sub(codes));
+        let taken = self.shared.read().catalog.bytes();
+        self.hot.set_max_bytes(self.max_memory_bytes.saturating_sub(taken));
     }
 
     pub(crate) fn max_memory_bytes(&self) -> usize {

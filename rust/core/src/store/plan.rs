@@ -65,6 +65,11 @@ pub(crate) struct Staged {
 }
 
 impl Staged {
+    /// Whether the group does something to a record.
+    pub(crate) fn concerns(&self, id: &str) -> bool {
+        self.versions.contains_key(id) || self.forgotten.contains(id) || self.purged.contains(id)
+    }
+
     pub(crate) fn merge(&mut self, batch: Self) {
         self.rows.extend(batch.rows);
         self.values.extend(batch.values);
@@ -258,8 +263,7 @@ impl<'a> Planner<'a> {
         if let Some(staged) = self.own.rows.get(key).or_else(|| self.group.rows.get(key)) {
             return Ok(staged.clone());
         }
-        let sealed = self.inner.cold(|cold| cold.get(key))?;
-        sealed.map(|sealed| frame::open(key, &sealed)).transpose()
+        self.inner.row(key)
     }
 
     /// All rows with a prefix as this batch would find them.
@@ -268,7 +272,7 @@ impl<'a> Planner<'a> {
         let end = keys::after_prefix(prefix);
         self.inner.cold(|cold| {
             cold.scan(prefix, &end, &mut |row, sealed| {
-                rows.insert(row.to_vec(), Some(frame::open(row, sealed)?));
+                rows.insert(row.to_vec(), Some(frame::open(row, sealed)?.into_owned()));
                 Ok(true)
             })
         })?;

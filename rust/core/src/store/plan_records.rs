@@ -4,6 +4,7 @@ use super::ops::Answer;
 use super::plan::{Effect, Planned, Planner, Staged};
 use super::state::NamespaceState;
 use super::sweep::{content_rows, erase_tombstone, erase_versions};
+use crate::catalog::Version;
 use crate::error::{Error, Result, value_error};
 use crate::keys;
 use crate::namespace::Namespace;
@@ -27,15 +28,14 @@ impl Planner<'_> {
         if !self.is_purged(id) {
             let shared = self.inner.shared.read();
             if let Some(entry) = shared.catalog.entry(id) {
-                let namespace = entry.versions.first().map_or("", |v| shared.catalog.namespaces.name(v.namespace));
-                let horizon = self.namespace(namespace).and_then(|state| state.horizon_at(self.now));
+                let horizon = self.namespace(entry.namespace()).and_then(|state| state.horizon_at(self.now));
                 if orders.is_empty() && horizon.is_some_and(|horizon| entry.is_erased(horizon)) {
                     return Ok(None);
                 }
-                if entry.forgotten {
+                if entry.forgotten() {
                     return Err(forgotten(id));
                 }
-                orders.extend(entry.versions.iter().map(super::super::catalog::Version::order));
+                orders.extend(entry.versions().map(Version::order));
             }
         }
         let latest = orders.iter().max().copied();
@@ -137,10 +137,10 @@ impl Planner<'_> {
     fn purge(&mut self, id: &str) -> Result<()> {
         let shared = self.inner.shared.read();
         let Some(entry) = shared.catalog.entry(id).filter(|_| !self.is_purged(id)) else { return Ok(()) };
-        let namespace = entry.versions.first().map(|v| shared.catalog.namespaces.name(v.namespace).to_owned());
-        let commit = entry.versions.iter().map(|version| version.commit).max().unwrap_or(0);
-        let numbers: Vec<u32> = entry.versions.iter().map(|version| version.number).collect();
-        let was_forgotten = entry.forgotten;
+        let name = entry.namespace().to_owned();
+        let commit = entry.versions().map(Version::commit).max().unwrap_or(0);
+        let numbers: Vec<u32> = entry.versions().map(Version::number).collect();
+        let was_forgotten = entry.forgotten();
         drop(shared);
         let mut work = Staged::default();
         erase_versions(&mut work, id, &numbers, &[], &|number| self.stored_meta(id, number))?;
@@ -150,7 +150,7 @@ impl Planner<'_> {
         self.own.merge(work);
         self.own.purged.insert(id.to_owned());
         self.own.effects.push(Effect::Erase(id.to_owned(), numbers));
-        if let Some((name, state)) = namespace.and_then(|name| self.namespace(&name).map(|state| (name, state))) {
+        if let Some(state) = self.namespace(&name) {
             self.set_namespace(name, NamespaceState { commit: state.commit.max(commit), ..state })?;
         }
         Ok(())
@@ -158,10 +158,10 @@ impl Planner<'_> {
 
     fn units(&self, record: &Record) -> Result<Vec<(String, Vec<f32>)>> {
         let shared = self.inner.shared.read();
-        let bytes = shared.catalog.vector_bytes();
+        let bytes = shared.catalog.bytes();
         if !record.embeddings.is_empty() && bytes > self.inner.max_memory_bytes() {
             return Err(Error::Vector(format!(
-                "the codes in memory take {bytes} bytes, over max_memory_bytes = {}; raise it or forget records",
+                "records and codes in memory take {bytes} bytes, over max_memory_bytes = {}; raise it or forget records",
                 self.inner.max_memory_bytes()
             )));
         }

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use super::Shared;
 use super::ops::{Match, Weights};
 use super::search::Prepared;
-use crate::catalog::{Catalog, Entry, NONE, Symbol, Value, Version};
+use crate::catalog::{Catalog, NONE, Symbol, Value, Version};
 use crate::error::{Result, value_error};
 
 /// Wider than the error of a fast cosine.
@@ -20,23 +20,15 @@ const POOL_MIN: usize = 100;
 
 /// A record that passed the filter.
 pub(super) struct Candidate {
-    entry: u32,
-    /// Place among the entry's versions.
-    version: u32,
+    record: u32,
+    row: u32,
     reward: f64,
     cosine: f32,
     score: f64,
 }
 
-pub(super) fn candidate(at: usize, entry: &Entry, version: &Version, cosine: f32) -> Candidate {
-    let place = entry.versions.iter().position(|other| other.number == version.number);
-    Candidate {
-        entry: u32::try_from(at).unwrap_or(u32::MAX),
-        version: u32::try_from(place.unwrap_or(0)).unwrap_or(u32::MAX),
-        reward: version.reward,
-        cosine,
-        score: 0.0,
-    }
+pub(super) fn candidate(record: u32, version: Version<'_>, cosine: f32) -> Candidate {
+    Candidate { record, row: version.row, reward: version.reward(), cosine, score: 0.0 }
 }
 
 /// What a recall without a query is ordered by.
@@ -81,16 +73,16 @@ impl Key {
     }
 
     #[allow(clippy::cast_precision_loss, reason = "microseconds of this age fit a double")]
-    fn read(self, version: &Version) -> Option<f64> {
+    fn read(self, version: Version<'_>) -> Option<f64> {
         let value = match self.field {
-            KeyField::EventTime => version.event_time as f64,
-            KeyField::KnownAt => version.known_at as f64,
-            KeyField::RecordedAt => version.recorded_at as f64,
-            KeyField::Importance => version.importance,
-            KeyField::Confidence => version.confidence,
-            KeyField::Reward => version.reward,
-            KeyField::Attribute(name) => match version.attributes.iter().find(|(found, _)| *found == name) {
-                Some((_, Value::Number(number))) => *number,
+            KeyField::EventTime => version.event_time() as f64,
+            KeyField::KnownAt => version.known_at() as f64,
+            KeyField::RecordedAt => version.recorded_at() as f64,
+            KeyField::Importance => version.importance(),
+            KeyField::Confidence => version.confidence(),
+            KeyField::Reward => version.reward(),
+            KeyField::Attribute(name) => match version.attribute(name) {
+                Some(Value::Number(number)) => number,
                 _ => f64::NAN,
             },
         };
@@ -151,12 +143,8 @@ impl Ranking<'_> {
         candidates.iter().map(|candidate| self.found(candidate, scale)).collect()
     }
 
-    fn entry(&self, candidate: &Candidate) -> &Entry {
-        &self.shared.catalog.entries[candidate.entry as usize]
-    }
-
-    fn version(&self, candidate: &Candidate) -> &Version {
-        &self.entry(candidate).versions[candidate.version as usize]
+    fn version(&self, candidate: &Candidate) -> Version<'_> {
+        self.shared.catalog.version(candidate.row)
     }
 
     fn sort_by_score(&self, candidates: &mut Vec<Candidate>, scale: f64, places: usize) {
@@ -201,7 +189,7 @@ impl Ranking<'_> {
     }
 
     fn by_id(&self, a: &Candidate, b: &Candidate) -> Ordering {
-        self.entry(a).id.cmp(&self.entry(b).id)
+        self.shared.catalog.compare_ids(a.record, b.record)
     }
 
     fn cosine(&self, candidate: &Candidate) -> f64 {
@@ -217,12 +205,12 @@ impl Ranking<'_> {
     fn parts(&self, candidate: &Candidate, scale: f64, cosine: f64) -> Parts {
         let version = self.version(candidate);
         #[allow(clippy::cast_precision_loss, reason = "microseconds of this age fit a double")]
-        let age = self.prepared.as_of.saturating_sub(version.event_time).max(0) as f64;
+        let age = self.prepared.as_of.saturating_sub(version.event_time()).max(0) as f64;
         Parts {
             similarity: self.prepared.unit.is_some().then_some(f64::midpoint(1.0, cosine)),
             recency: self.prepared.query.half_life.map(|half_life| (-age / half_life).exp2()),
-            importance: 1.0 - (-version.importance).exp(),
-            outcome: (!version.reward.is_nan()).then(|| 0.5 + 0.5 * (version.reward / scale).tanh()),
+            importance: 1.0 - (-version.importance()).exp(),
+            outcome: (!candidate.reward.is_nan()).then(|| 0.5 + 0.5 * (candidate.reward / scale).tanh()),
         }
     }
 
@@ -260,8 +248,8 @@ impl Ranking<'_> {
         let cosine = if self.prepared.unit.is_some() { self.cosine(candidate) } else { 0.0 };
         let parts = self.parts(candidate, scale, cosine);
         Match {
-            id: self.entry(candidate).id.to_string(),
-            version: self.version(candidate).number,
+            id: self.shared.catalog.record(candidate.record).map(|entry| entry.id().to_string()).unwrap_or_default(),
+            version: self.version(candidate).number(),
             score: candidate.score,
             similarity: parts.similarity,
             recency: parts.recency,

@@ -110,7 +110,7 @@ impl Store {
         let mut newest = None;
         self.inner.cold(|cold| {
             cold.scan(&start, &end, &mut |row, sealed| {
-                newest = Some(frame::open(row, sealed)?);
+                newest = Some(frame::open(row, sealed)?.into_owned());
                 Ok(false)
             })
         })?;
@@ -231,8 +231,7 @@ impl Store {
 impl Inner {
     /// A row of L3, checked and unwrapped.
     pub(crate) fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        let sealed = self.cold(|cold| cold.get(key))?;
-        sealed.map(|sealed| frame::open(key, &sealed)).transpose()
+        self.cold(|cold| cold.get(key)?.map(|sealed| Ok(frame::open(key, &sealed)?.into_owned())).transpose())
     }
 
     /// A version with its content; `None` while a forget or an erasing is under way.
@@ -298,12 +297,12 @@ fn assemble(id: &str, meta: Meta, body: Body, embeddings: Vec<(String, Vec<f32>)
 
 fn visible(shared: &Shared, id: &str, now: i64, as_of: Option<i64>, recorded_by: RecordedBy) -> Result<Option<u32>> {
     let at = as_of.unwrap_or(now);
-    let Some(entry) = shared.catalog.entry(id).filter(|entry| !shared.has_erased(entry, now)) else {
+    let Some(entry) = shared.catalog.entry(id).filter(|entry| !shared.has_erased(*entry, now)) else {
         // Nobody knows any more in which namespace it may have been.
         check_scope(shared, None, now, at, recorded_by)?;
         return Ok(None);
     };
-    let namespace = entry.versions.first().map_or("", |v| shared.catalog.namespaces.name(v.namespace));
+    let namespace = entry.namespace();
     if let Some(state) = shared.namespace(namespace) {
         check_horizon(namespace, state, now, at)?;
         check_recorded_by(shared, namespace, state, now, recorded_by)?;
@@ -311,7 +310,7 @@ fn visible(shared: &Shared, id: &str, now: i64, as_of: Option<i64>, recorded_by:
     let Some(version) = entry.select(bound(at, recorded_by)).filter(|version| !version.is_expired(at)) else {
         return Ok(None);
     };
-    if entry.forgotten { Err(forgotten(id)) } else { Ok(Some(version.number)) }
+    if entry.forgotten() { Err(forgotten(id)) } else { Ok(Some(version.number())) }
 }
 
 pub(crate) fn missing(id: &str) -> Error {

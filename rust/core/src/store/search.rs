@@ -1,23 +1,24 @@
 //! Searches: filter as of a time, score, rank, fetch.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
 use super::horizon::{bound, check_scope};
+use super::matcher::Matcher;
 use super::ops::{Match, Query, RecordedBy, SearchResult};
 use super::ranking::{self, Candidate, Key, Ranking};
 use super::read::missing;
 use super::{Shared, Store};
-use crate::catalog::{Bound, Entry, Version};
+use crate::catalog::{Bound, Version};
 use crate::error::{Result, value_error};
-use crate::filter::{Compiled, Filter};
-use crate::namespace::Namespace;
+use crate::filter::Filter;
 
 /// Records below which one core is quicker than two.
-const PARALLEL_FROM: usize = 8192;
+const PARALLEL_FROM: u32 = 8192;
 /// Records a task.
-const CHUNK: usize = 4096;
+const CHUNK: u32 = 4096;
 /// Most hits that diversity chooses.
 const MAX_DIVERSE: usize = 100;
 /// How long a search waits for a forget that is between disk and memory.
@@ -29,8 +30,7 @@ pub(super) struct Prepared<'a> {
     pub query: &'a Query,
     pub as_of: i64,
     bound: Bound,
-    filter: Option<Compiled>,
-    namespaces: Option<Vec<u32>>,
+    matcher: Matcher<'a>,
     pub space: u16,
     pub unit: Option<Vec<f32>>,
     pub key: Option<Key>,
@@ -73,17 +73,12 @@ impl Store {
         self.inner.ensure_usable()?;
         let now = self.inner.now();
         let shared = self.inner.shared.read();
-        let namespaces = namespaces_below(&shared, namespace)?;
-        let filter = filter.map(|filter| filter.compile(&shared.catalog)).transpose()?;
-        let entries =
-            shared.catalog.entries.par_iter().filter(|entry| !entry.forgotten && !shared.has_erased(entry, now));
-        let passes = |entry: &&Entry| {
-            entry.versions.last().is_some_and(|version| {
-                namespaces.as_ref().is_none_or(|names| names.contains(&version.namespace))
-                    && filter.as_ref().is_none_or(|filter| filter.holds(version, &shared.catalog))
-            })
-        };
-        let mut ids: Vec<String> = entries.filter(passes).map(|entry| entry.id.to_string()).collect();
+        let catalog = &shared.catalog;
+        let matcher = Matcher::new(catalog, namespace, filter)?;
+        let entries = (0..catalog.end()).into_par_iter().filter_map(|record| catalog.record(record));
+        let found = entries
+            .filter(|entry| !entry.forgotten() && !shared.has_erased(*entry, now) && matcher.admits(entry.latest()));
+        let mut ids: Vec<String> = found.map(|entry| entry.id().to_string()).collect();
         ids.sort_unstable();
         Ok(ids)
     }
@@ -145,10 +140,10 @@ fn check_arguments(query: &Query) -> Result<()> {
     Ok(())
 }
 
-fn prepare<'a>(shared: &Shared, query: &'a Query, now: i64) -> Result<Prepared<'a>> {
+fn prepare<'a>(shared: &'a Shared, query: &'a Query, now: i64) -> Result<Prepared<'a>> {
     let as_of = query.as_of.unwrap_or(now);
     let prefix = query.namespace.as_deref();
-    let namespaces = namespaces_below(shared, prefix)?;
+    let matcher = Matcher::new(&shared.catalog, prefix, query.filter.as_ref())?;
     check_scope(shared, prefix, now, as_of, query.recorded_by)?;
     let (space, unit) = match &query.vector {
         Some(vector) => {
@@ -161,32 +156,21 @@ fn prepare<'a>(shared: &Shared, query: &'a Query, now: i64) -> Result<Prepared<'
         query,
         as_of,
         bound: bound(as_of, query.recorded_by),
-        filter: query.filter.as_ref().map(|filter| filter.compile(&shared.catalog)).transpose()?,
-        namespaces,
+        matcher,
         space,
         unit,
         key: query.order_by.as_deref().map(|key| Key::parse(key, &shared.catalog)).transpose()?,
     })
 }
 
-/// The namespaces at or below a prefix that hold records.
-fn namespaces_below(shared: &Shared, prefix: Option<&str>) -> Result<Option<Vec<u32>>> {
-    let Some(prefix) = prefix else { return Ok(None) };
-    Namespace::validate(prefix)?;
-    let names = shared.catalog.namespaces.iter();
-    Ok(Some(names.filter(|(_, name)| Namespace::has_prefix(name, prefix)).map(|(symbol, _)| symbol).collect()))
-}
-
 fn find(shared: &Shared, prepared: &Prepared<'_>) -> Found {
-    let entries = &shared.catalog.entries;
-    if entries.len() < PARALLEL_FROM {
-        return find_in(shared, prepared, 0, entries);
+    let end = shared.catalog.end();
+    if end < PARALLEL_FROM {
+        return find_in(shared, prepared, 0..end);
     }
-    let parts: Vec<Found> = entries
-        .par_chunks(CHUNK)
-        .enumerate()
-        .map(|(chunk, entries)| find_in(shared, prepared, chunk * CHUNK, entries))
-        .collect();
+    let starts: Vec<u32> = (0..end).step_by(CHUNK as usize).collect();
+    let parts: Vec<Found> =
+        starts.into_par_iter().map(|start| find_in(shared, prepared, start..end.min(start + CHUNK))).collect();
     let mut all = Found::default();
     all.candidates.reserve(parts.iter().map(|part| part.candidates.len()).sum());
     for part in parts {
@@ -196,36 +180,33 @@ fn find(shared: &Shared, prepared: &Prepared<'_>) -> Found {
     all
 }
 
-fn find_in(shared: &Shared, prepared: &Prepared<'_>, start: usize, entries: &[Entry]) -> Found {
+fn find_in(shared: &Shared, prepared: &Prepared<'_>, records: Range<u32>) -> Found {
     let mut found = Found::default();
-    for (offset, entry) in entries.iter().enumerate() {
+    let space = shared.catalog.spaces.get(usize::from(prepared.space));
+    for entry in records.filter_map(|record| shared.catalog.record(record)) {
         let Some(version) = entry.select(prepared.bound) else { continue };
-        if !prepared.admits(shared, version) {
+        if !prepared.admits(version) {
             continue;
         }
         let slot = version.slot(prepared.space);
         if prepared.unit.is_some() && slot.is_none() {
             continue;
         }
-        if entry.forgotten {
+        if entry.forgotten() {
             found.forgotten += 1;
             continue;
         }
-        let cosine = prepared
-            .unit
-            .as_deref()
-            .zip(slot)
-            .map_or(0.0, |(unit, slot)| shared.catalog.spaces[usize::from(prepared.space)].cosine_fast(unit, slot));
-        found.candidates.push(ranking::candidate(start + offset, entry, version, cosine));
+        let query = prepared.unit.as_deref().zip(slot).zip(space);
+        let cosine = query.map_or(0.0, |((unit, slot), space)| space.cosine_fast(unit, slot));
+        found.candidates.push(ranking::candidate(entry.record, version, cosine));
     }
     found
 }
 
 impl Prepared<'_> {
-    fn admits(&self, shared: &Shared, version: &Version) -> bool {
-        !version.is_expired(self.as_of)
-            && self.namespaces.as_ref().is_none_or(|names| names.contains(&version.namespace))
-            && self.query.min_trust.is_none_or(|trust| version.trust >= trust)
-            && self.filter.as_ref().is_none_or(|filter| filter.holds(version, &shared.catalog))
+    fn admits(&self, version: Version<'_>) -> bool {
+        self.matcher.admits(version)
+            && !version.is_expired(self.as_of)
+            && self.query.min_trust.is_none_or(|trust| version.trust() >= trust)
     }
 }

@@ -68,8 +68,7 @@ fn expire_values(inner: &Inner, staged: &mut Staged, now: i64) -> Result<()> {
 
 /// Whether a value still has this expiry (a later put may have given it another).
 fn holds_expiry(inner: &Inner, value_key: &[u8], time: i64) -> Result<bool> {
-    let Some(sealed) = inner.cold(|cold| cold.get(value_key))? else { return Ok(false) };
-    let row = frame::open(value_key, &sealed)?;
+    let Some(row) = inner.row(value_key)? else { return Ok(false) };
     Ok(split_value(&row).is_some_and(|(expires_at, _)| expires_at == time))
 }
 
@@ -82,24 +81,19 @@ fn erase_records(
     work: &mut Staged,
 ) -> Result<()> {
     let Some(symbol) = shared.catalog.namespaces.number(namespace) else { return Ok(()) };
-    let entries = shared.catalog.entries.iter().filter(|entry| {
-        entry.versions.first().is_some_and(|version| version.namespace == symbol)
-            && !staged.versions.contains_key(&*entry.id)
-            && !staged.forgotten.contains(&*entry.id)
-            && !staged.purged.contains(&*entry.id)
-    });
-    for entry in entries {
+    for entry in shared.catalog.entries().filter(|entry| entry.latest().profile().namespace == symbol) {
         let erasable = erasable(entry, horizon);
-        if erasable.is_empty() {
+        let id = entry.id();
+        if erasable.is_empty() || staged.concerns(&id) {
             continue;
         }
-        let numbers = entry.versions.iter().map(|version| version.number);
+        let numbers = entry.versions().map(Version::number);
         let kept: Vec<u32> = numbers.filter(|number| !erasable.contains(number)).collect();
-        erase_versions(work, &entry.id, &erasable, &kept, &|number| stored_meta(inner, &entry.id, number))?;
-        if kept.is_empty() && entry.forgotten {
-            erase_tombstone(work, &entry.id);
+        erase_versions(work, &id, &erasable, &kept, &|number| stored_meta(inner, &id, number))?;
+        if kept.is_empty() && entry.forgotten() {
+            erase_tombstone(work, &id);
         }
-        work.effects.push(Effect::Erase(entry.id.to_string(), erasable));
+        work.effects.push(Effect::Erase(id.to_string(), erasable));
         if work.effects.len() >= MAX_WORK {
             break;
         }
@@ -114,19 +108,17 @@ fn stored_meta(inner: &Inner, id: &str, number: u32) -> Result<Option<Meta>> {
 
 /// Versions that no question at or after the horizon can be answered with.  What was recorded after
 /// the horizon waits: its commit still counts in what can be asked.
-fn erasable(entry: &Entry, horizon: i64) -> Vec<u32> {
-    let settled =
-        entry.versions.iter().rposition(|version| version.visible_at <= horizon && version.recorded_at < horizon);
-    let Some(at) = settled else { return Vec::new() };
-    let is_old = |version: &&Version| version.recorded_at < horizon;
+fn erasable(entry: Entry<'_>, horizon: i64) -> Vec<u32> {
+    let is_old = |version: &Version<'_>| version.recorded_at() < horizon;
     if entry.is_erased(horizon) {
-        let all_old = entry.versions.iter().all(|version| is_old(&version));
-        return if all_old { entry.versions.iter().map(|version| version.number).collect() } else { Vec::new() };
+        let all_old = entry.versions().all(|version| is_old(&version));
+        return if all_old { entry.versions().map(Version::number).collect() } else { Vec::new() };
     }
     // What the horizon shows stays, even expired: it hides versions that are written late with an
     // early known-at.  The highest number stays, so that none is given twice.
-    let highest = entry.versions.iter().map(|version| version.number).max();
-    let replaced = entry.versions[..at].iter().filter(is_old).map(|version| version.number);
+    let highest = entry.versions().map(Version::number).max();
+    let later = |version: &Version<'_>| version.visible_at() > horizon || !is_old(version);
+    let replaced = entry.versions().skip_while(later).skip(1).filter(is_old).map(Version::number);
     replaced.filter(|number| Some(*number) != highest).collect()
 }
 

@@ -100,12 +100,12 @@ impl Audit {
             self.problems.push(format!("rows are {:?}, the head says {:?}", self.counts, shared.head.counts));
         }
         self.check_content();
-        for entry in &shared.catalog.entries {
-            let found = self.metas.remove(&*entry.id).map_or(0, |metas| metas.len());
-            if found != entry.versions.len() {
-                let held = entry.versions.len();
-                self.problems
-                    .push(format!("record {} has {held} versions in memory and {found} on the disk", entry.id));
+        for entry in shared.catalog.entries() {
+            let id = entry.id();
+            let found = self.metas.remove(&*id).map_or(0, |metas| metas.len());
+            let held = entry.versions().count();
+            if found != held {
+                self.problems.push(format!("record {} has {held} versions in memory and {found} on the disk", &*id));
             }
         }
         let only_on_disk = self.metas.keys().map(|id| format!("record {id} is on the disk and not in memory"));

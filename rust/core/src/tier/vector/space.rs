@@ -3,6 +3,7 @@ use half::slice::HalfFloatSliceExt;
 use serde::{Deserialize, Serialize};
 
 use super::kernel::{self, DotF16};
+use crate::column::grow;
 use crate::error::{Error, Result, value_error};
 
 /// Largest dimension of a space.
@@ -157,12 +158,4 @@ impl Space {
             Codes::F32(codes) => codes.capacity() * 4,
         }
     }
-}
-
-/// Make room in steps of an eighth: doubling would leave half of a large space empty.
-fn grow<T: Copy>(codes: &mut Vec<T>, length: usize, zero: T) {
-    if length > codes.capacity() {
-        codes.reserve_exact(length - codes.len() + codes.len() / 8);
-    }
-    codes.resize(codes.len().max(length), zero);
 }

@@ -1,0 +1,95 @@
+//! Attributes of versions, packed into one array of words.
+
+use super::words::{Interner, Symbol};
+use crate::column::grow;
+use crate::error::{Error, Result};
+use crate::record::Attribute;
+
+const TEXT: u32 = 0;
+const NUMBER: u32 = 1;
+/// A list of n words has the kind `LIST + n`.
+const LIST: u32 = 2;
+
+/// An attribute with its words interned.
+pub(crate) enum Value<'a> {
+    Text(Symbol),
+    Number(f64),
+    List(&'a [Symbol]),
+}
+
+/// For each version with attributes: their number, then name, kind and content of each.
+#[derive(Default)]
+pub(super) struct Attributes {
+    words: Vec<u32>,
+}
+
+impl Attributes {
+    /// Keep a version's attributes; returns where they are.
+    pub(super) fn push<S: AsRef<str>>(
+        &mut self,
+        names: &mut Interner,
+        all: &[(S, Attribute<S>)],
+    ) -> Result<Option<u32>> {
+        if all.is_empty() {
+            return Ok(None);
+        }
+        let too_many = |_| Error::Internal("the attributes take more than 16 GiB".into());
+        let at = u32::try_from(self.words.len()).map_err(too_many)?;
+        self.add(u32::try_from(all.len()).map_err(too_many)?);
+        for (name, attribute) in all {
+            self.add(names.intern(name.as_ref()));
+            match attribute {
+                Attribute::Text(text) => {
+                    self.add(TEXT);
+                    self.add(names.intern(text.as_ref()));
+                }
+                Attribute::Number(number) => {
+                    let bits = number.to_bits();
+                    self.add(NUMBER);
+                    for half in [bits >> 32, bits & u64::from(u32::MAX)] {
+                        self.add(u32::try_from(half).unwrap_or(u32::MAX));
+                    }
+                }
+                Attribute::List(list) => {
+                    self.add(LIST + u32::try_from(list.len()).map_err(too_many)?);
+                    for word in list {
+                        self.add(names.intern(word.as_ref()));
+                    }
+                }
+            }
+        }
+        Ok(Some(at))
+    }
+
+    fn add(&mut self, word: u32) {
+        let length = self.words.len() + 1;
+        grow(&mut self.words, length, word);
+    }
+
+    /// The attribute of a name among those kept at a place.
+    pub(super) fn find(&self, at: u32, name: Symbol) -> Option<Value<'_>> {
+        let (count, mut rest) = self.words.get(at as usize..)?.split_first()?;
+        for _ in 0..*count {
+            let ([found, kind], content) = rest.split_first_chunk::<2>()?;
+            let length = match *kind {
+                TEXT => 1,
+                NUMBER => 2,
+                list => (list - LIST) as usize,
+            };
+            let (content, behind) = content.split_at_checked(length)?;
+            if *found == name {
+                return Some(match (*kind, content) {
+                    (TEXT, [word]) => Value::Text(*word),
+                    (NUMBER, [high, low]) => Value::Number(f64::from_bits(u64::from(*high) << 32 | u64::from(*low))),
+                    _ => Value::List(content),
+                });
+            }
+            rest = behind;
+        }
+        None
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.words.capacity() * size_of::<u32>()
+    }
+}

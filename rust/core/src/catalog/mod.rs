@@ -1,0 +1,262 @@
+//! What is in memory of every version of every record: the fields that
+//! filters and ranking read, in columns.  Rebuilt from L3 at open.
+
+mod attributes;
+mod ids;
+mod profiles;
+mod rows;
+mod view;
+mod words;
+
+use std::cmp::Ordering;
+
+pub(crate) use self::attributes::Value;
+pub(crate) use self::profiles::Profile;
+pub(crate) use self::rows::NEVER;
+pub(crate) use self::view::{Bound, Entry, Version};
+pub(crate) use self::words::{Interner, NONE, Symbol};
+
+use self::ids::Ids;
+use self::rows::Rows;
+use crate::column::{Sparse, put};
+use crate::error::{Error, Result};
+use crate::record::Meta;
+use crate::tier::vector::{Space, VectorSpace};
+
+/// The version never had an embedding in the space.
+const ABSENT: u32 = u32::MAX;
+/// It had one, and was forgotten.
+const GONE: u32 = u32::MAX - 1;
+
+/// Where the versions' codes lie in one space.
+struct Codes {
+    slots: Sparse<u32>,
+    /// The version that the embedding came with, where it is another one.
+    sources: Sparse<u32>,
+}
+
+/// All records, strings and spaces.
+#[derive(Default)]
+pub(crate) struct Catalog {
+    pub names: Interner,
+    pub namespaces: Interner,
+    pub spaces: Vec<Space>,
+    codes: Vec<Codes>,
+    rows: Rows,
+    ids: Ids,
+    /// The greatest version of each record; [`NONE`] where there is no record any more.
+    heads: Vec<u32>,
+    forgotten: Sparse<bool>,
+    free: Vec<u32>,
+}
+
+impl Default for Sparse<bool> {
+    fn default() -> Self {
+        Self::new(false)
+    }
+}
+
+impl Catalog {
+    pub(crate) fn entry(&self, id: &str) -> Option<Entry<'_>> {
+        self.ids.number(id).and_then(|record| self.record(record))
+    }
+
+    /// A record by its number, unless it was erased.
+    #[inline]
+    pub(crate) fn record(&self, record: u32) -> Option<Entry<'_>> {
+        let head = self.heads.get(record as usize).copied().filter(|head| *head != NONE)?;
+        Some(Entry { catalog: self, record, head })
+    }
+
+    /// A version by its row.
+    pub(crate) fn version(&self, row: u32) -> Version<'_> {
+        Version { catalog: self, row }
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        (0..self.end()).filter_map(|record| self.record(record))
+    }
+
+    /// A number greater than those of all records.
+    pub(crate) fn end(&self) -> u32 {
+        u32::try_from(self.heads.len()).unwrap_or(NONE)
+    }
+
+    /// Records, tombstones included.
+    pub(crate) fn len(&self) -> usize {
+        self.heads.len() - self.free.len()
+    }
+
+    pub(crate) fn profiles(&self) -> &[Profile] {
+        self.rows.profiles.all()
+    }
+
+    pub(crate) fn compare_ids(&self, a: u32, b: u32) -> Ordering {
+        self.ids.compare(a, b)
+    }
+
+    pub(crate) fn add_space(&mut self, definition: VectorSpace) {
+        self.spaces.push(Space::new(definition));
+        self.codes.push(Codes { slots: Sparse::new(ABSENT), sources: Sparse::new(NONE) });
+    }
+
+    pub(crate) fn space(&self, name: &str) -> Result<(u16, &Space)> {
+        let found = self.spaces.iter().position(|space| space.definition.name == name);
+        let number = found.and_then(|at| u16::try_from(at).ok());
+        number.map(|number| (number, &self.spaces[usize::from(number)])).ok_or_else(|| {
+            let names: Vec<_> = self.spaces.iter().map(|space| space.definition.name.as_str()).collect();
+            Error::Vector(format!("there is no space {name:?}; this store has {names:?}"))
+        })
+    }
+
+    /// Add a version; `units` are unit vectors of its own, other spaces reuse an earlier version's slot.
+    pub(crate) fn add<S: AsRef<str>>(&mut self, id: &str, meta: &Meta<S>, units: &[(String, Vec<f32>)]) -> Result<()> {
+        let known = self.ids.number(id);
+        let row = self.rows.insert(&mut self.names, &mut self.namespaces, meta)?;
+        for codes in &mut self.codes {
+            codes.slots.set(row, None);
+            codes.sources.set(row, None);
+        }
+        for (name, source) in &meta.embeddings {
+            let name = name.as_ref();
+            let (space, _) = self.space(name)?;
+            let slot = if let Some((_, unit)) = units.iter().find(|(in_space, _)| in_space == name) {
+                self.spaces[usize::from(space)].insert(unit)
+            } else {
+                known
+                    .and_then(|record| self.record(record))
+                    .and_then(|entry| entry.slot_of(space, *source))
+                    .unwrap_or(GONE)
+            };
+            let codes = &mut self.codes[usize::from(space)];
+            codes.slots.set(row, Some(slot));
+            codes.sources.set(row, Some(*source).filter(|source| *source != meta.version));
+        }
+        let record = match known {
+            Some(record) => record,
+            None => self.add_record(id)?,
+        };
+        self.link(record, row);
+        Ok(())
+    }
+
+    fn add_record(&mut self, id: &str) -> Result<u32> {
+        let record = match self.free.pop() {
+            Some(record) => record,
+            None => u32::try_from(self.heads.len())
+                .ok()
+                .filter(|record| *record < GONE)
+                .ok_or_else(|| Error::Internal("more than 2^32 records".into()))?,
+        };
+        put(&mut self.heads, record, NONE);
+        self.forgotten.set(record, None);
+        self.ids.insert(record, id);
+        Ok(record)
+    }
+
+    /// Put a version in its place among its record's.
+    fn link(&mut self, record: u32, row: u32) {
+        let order = self.version(row).order();
+        let mut after = NONE;
+        let mut next = self.heads[record as usize];
+        while next != NONE && self.version(next).order() > order {
+            after = next;
+            next = self.rows.older[next as usize];
+        }
+        self.rows.older[row as usize] = next;
+        self.point(record, after, row);
+    }
+
+    /// Let what points at the version behind `after` point at `row`.
+    fn point(&mut self, record: u32, after: u32, row: u32) {
+        if after == NONE {
+            self.heads[record as usize] = row;
+        } else {
+            self.rows.older[after as usize] = row;
+        }
+    }
+
+    /// Drop a record's codes and mark it; its filter fields stay as the tombstone.
+    pub(crate) fn forget(&mut self, id: &str) {
+        let Some(entry) = self.entry(id) else { return };
+        let record = entry.record;
+        let rows: Vec<u32> = entry.versions().map(|version| version.row).collect();
+        self.forgotten.set(record, Some(true));
+        for (codes, space) in self.codes.iter_mut().zip(&mut self.spaces) {
+            let mut slots: Vec<u32> = Vec::new();
+            for row in &rows {
+                let slot = codes.slots.get(*row);
+                if slot != ABSENT {
+                    codes.slots.set(*row, Some(GONE));
+                    slots.push(slot);
+                }
+            }
+            free(space, slots);
+        }
+    }
+
+    /// Drop versions for good, and the record when none is left.
+    pub(crate) fn erase(&mut self, id: &str, numbers: &[u32]) {
+        let Some(entry) = self.entry(id) else { return };
+        let record = entry.record;
+        let (dropped, kept): (Vec<Version<'_>>, Vec<Version<'_>>) =
+            entry.versions().partition(|version| numbers.contains(&version.number()));
+        let rows = |versions: Vec<Version<'_>>| versions.into_iter().map(|version| version.row).collect::<Vec<u32>>();
+        let (dropped, kept) = (rows(dropped), rows(kept));
+        for (codes, space) in self.codes.iter().zip(&mut self.spaces) {
+            let slots = |rows: &[u32]| rows.iter().map(|row| codes.slots.get(*row)).collect::<Vec<u32>>();
+            let (mut freed, needed) = (slots(&dropped), slots(&kept));
+            freed.retain(|slot| !needed.contains(slot));
+            free(space, freed);
+        }
+        let mut after = NONE;
+        for row in kept {
+            self.point(record, after, row);
+            after = row;
+        }
+        self.point(record, after, NONE);
+        for row in dropped {
+            self.rows.remove(row);
+        }
+        if after == NONE {
+            self.ids.remove(record);
+            self.free.push(record);
+        }
+    }
+
+    /// Greatest commit among a namespace's versions recorded before a time.
+    pub(crate) fn greatest_commit(&self, namespace: &str, before: i64) -> u64 {
+        let Some(symbol) = self.namespaces.number(namespace) else { return 0 };
+        let versions = self.entries().flat_map(Entry::versions);
+        let seen = versions.filter(|version| version.profile().namespace == symbol && version.recorded_at() < before);
+        seen.map(Version::commit).max().unwrap_or(0)
+    }
+
+    pub(crate) fn vectors(&self) -> usize {
+        self.spaces.iter().map(Space::len).sum()
+    }
+
+    /// Bytes of the codes.
+    pub(crate) fn vector_bytes(&self) -> usize {
+        self.spaces.iter().map(Space::bytes).sum()
+    }
+
+    /// Bytes of all that is here, the codes included.
+    pub(crate) fn bytes(&self) -> usize {
+        let codes: usize = self.codes.iter().map(|codes| codes.slots.bytes() + codes.sources.bytes()).sum();
+        let records = (self.heads.capacity() + self.free.capacity()) * 4 + self.forgotten.bytes() + self.ids.bytes();
+        self.vector_bytes() + self.rows.bytes() + codes + records + self.names.bytes() + self.namespaces.bytes()
+    }
+}
+
+/// Hand slots back to their space, each once.
+fn free(space: &mut Space, mut slots: Vec<u32>) {
+    slots.sort_unstable();
+    slots.dedup();
+    for slot in slots.into_iter().filter(|slot| *slot < GONE) {
+        space.remove(slot);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! Columns: one value a row, and little room for what is the same in most rows.
+
+/// A column that ends with its last value that is not the default.
+pub(crate) struct Sparse<T> {
+    values: Vec<T>,
+    default: T,
+}
+
+impl<T: Copy> Sparse<T> {
+    pub(crate) fn new(default: T) -> Self {
+        Self { values: Vec::new(), default }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, row: u32) -> T {
+        self.values.get(row as usize).copied().unwrap_or(self.default)
+    }
+
+    /// Set a value; `None` is the default, and takes no room behind the last other one.
+    pub(crate) fn set(&mut self, row: u32, value: Option<T>) {
+        let row = row as usize;
+        if row < self.values.len() {
+            self.values[row] = value.unwrap_or(self.default);
+        } else if let Some(value) = value {
+            grow(&mut self.values, row + 1, self.default);
+            self.values[row] = value;
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.values.capacity() * size_of::<T>()
+    }
+}
+
+/// Set a value of a column that has one for every row.
+pub(crate) fn put<T: Copy>(column: &mut Vec<T>, row: u32, value: T) {
+    let row = row as usize;
+    if row >= column.len() {
+        grow(column, row + 1, value);
+    }
+    column[row] = value;
+}
+
+/// Make room in steps of an eighth: doubling would leave half of a large column empty.
+pub(crate) fn grow<T: Copy>(values: &mut Vec<T>, length: usize, fill: T) {
+    if length > values.capacity() {
+        values.reserve_exact(length - values.len() + (values.len() / 8).max(16));
+    }
+    values.resize(values.len().max(length), fill);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_sparse_column_reads_as_a_dense_one(sets in proptest::collection::vec((0_u32..40, proptest::option::of(0_u8..5)), 0..60)) {
+            let mut sparse = Sparse::new(9);
+            let mut dense = [9; 41];
+            for (row, value) in sets {
+                sparse.set(row, value);
+                dense[row as usize] = value.unwrap_or(9);
+            }
+            prop_assert!((0..41).all(|row| sparse.get(row) == dense[row as usize]));
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Which versions a question is about.
+
+use rayon::prelude::*;
+
+use crate::catalog::{Catalog, Profile, Version};
+use crate::error::Result;
+use crate::filter::{Compiled, Filter};
+use crate::namespace::Namespace;
+
+/// Profiles below which one core is quicker than two.
+const PARALLEL_FROM: usize = 8192;
+
+/// A filter and a namespace, decided once a profile where the profile decides.
+pub(super) struct Matcher<'a> {
+    catalog: &'a Catalog,
+    filter: Option<Compiled>,
+    /// By profile; empty where every version passes.
+    verdicts: Vec<Verdict>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    All,
+    None,
+    /// The versions' own fields decide.
+    Each,
+}
+
+impl<'a> Matcher<'a> {
+    pub(super) fn new(catalog: &'a Catalog, prefix: Option<&str>, filter: Option<&Filter>) -> Result<Self> {
+        if let Some(prefix) = prefix {
+            Namespace::validate(prefix)?;
+        }
+        let filter = filter.map(|filter| filter.compile(catalog)).transpose()?;
+        let mut matcher = Self { catalog, filter, verdicts: Vec::new() };
+        if prefix.is_some() || matcher.filter.is_some() {
+            let names = catalog.namespaces.iter();
+            let within: Vec<bool> =
+                names.map(|(_, name)| prefix.is_none_or(|prefix| Namespace::has_prefix(name, prefix))).collect();
+            let verdict = |profile: &Profile| matcher.verdict(profile, &within);
+            let profiles = catalog.profiles();
+            matcher.verdicts = if profiles.len() < PARALLEL_FROM {
+                profiles.iter().map(verdict).collect()
+            } else {
+                profiles.par_iter().map(verdict).collect()
+            };
+        }
+        Ok(matcher)
+    }
+
+    fn verdict(&self, profile: &Profile, within: &[bool]) -> Verdict {
+        if !within[profile.namespace as usize] {
+            return Verdict::None;
+        }
+        match self.filter.as_ref().map_or(Some(true), |filter| filter.holds_for(profile, self.catalog)) {
+            Some(true) => Verdict::All,
+            Some(false) => Verdict::None,
+            None => Verdict::Each,
+        }
+    }
+
+    #[inline]
+    pub(super) fn admits(&self, version: Version<'_>) -> bool {
+        match self.verdicts.get(version.profile_number() as usize) {
+            Some(Verdict::None) => false,
+            Some(Verdict::Each) => self.filter.as_ref().is_none_or(|filter| filter.holds(version, self.catalog)),
+            Some(Verdict::All) | None => true,
+        }
+    }
+}
