@@ -9,7 +9,7 @@ use super::{Inner, Shared};
 use crate::error::{Error, Result, value_error};
 use crate::namespace::{self, Namespace};
 use crate::record::{self, Meta};
-use crate::{frame, keys};
+use crate::keys;
 
 /// Largest value of a key.
 const MAX_VALUE: usize = 64 << 20;
@@ -234,8 +234,7 @@ impl<'a> Planner<'a> {
         if let Some(staged) = self.own.rows.get(key).or_else(|| self.group.rows.get(key)) {
             return Ok(staged.clone());
         }
-        let sealed = self.inner.cold(|cold| cold.get(key))?;
-        sealed.map(|sealed| frame::open(key, &sealed)).transpose()
+        self.inner.row(key)
     }
 
     pub(crate) fn is_staged_forgotten(&self, id: &str) -> bool {

@@ -232,8 +232,7 @@ impl Store {
 impl Inner {
     /// A row of L3, checked and unwrapped.
     pub(crate) fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        let sealed = self.cold(|cold| cold.get(key))?;
-        sealed.map(|sealed| frame::open(key, &sealed)).transpose()
+        self.cold(|cold| cold.get(key)?.map(|sealed| frame::open(key, &sealed)).transpose())
     }
 
     /// A version with its content; `None` while a forget or an erasing is under way.

@@ -68,8 +68,7 @@ fn expire_values(inner: &Inner, staged: &mut Staged, now: i64) -> Result<()> {
 
 /// Whether a value still has this expiry (a later put may have given it another).
 fn holds_expiry(inner: &Inner, value_key: &[u8], time: i64) -> Result<bool> {
-    let Some(sealed) = inner.cold(|cold| cold.get(value_key))? else { return Ok(false) };
-    let row = frame::open(value_key, &sealed)?;
+    let Some(row) = inner.row(value_key)? else { return Ok(false) };
     Ok(split_value(&row).is_some_and(|(expires_at, _)| expires_at == time))
 }
 
