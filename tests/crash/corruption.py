@@ -17,7 +17,7 @@ from stores import MEMORY
 
 ENGINES = ("redb", "sled")
 PATIENCE = 10.0
-MOST_MEMORY = 2 << 30
+MOST_MEMORY = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ def _kill_one(path, engine):
 class Examiner:
     """A process that is used until it dies, and then replaced."""
 
-    def __init__(self):
+    def __init__(self, patience=PATIENCE):
+        self.patience = patience
         self.running = ExitStack()
         self.process = None
         self.scratch = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
@@ -71,11 +72,16 @@ class Examiner:
         self.running.close()
         shutil.rmtree(self.scratch)
 
-    def judge(self, specimen, seed, fault=None):
-        """Damage a copy (none without a seed); return what was done, the kind of outcome, why."""
+    def judge(self, specimen, seed, fault=None, prepare=None):
+        """Damage a copy (none without a seed); return what was done, the kind of outcome, why.
+
+        ``prepare`` is called with the damaged directory and its engine.
+        """
         path = self.scratch / str(seed)
         shutil.copytree(specimen.path, path)
         done = "nothing" if seed is None else mutate(path, specimen.donor, seed)
+        if prepare:
+            prepare(path, specimen.engine)
         order = {"path": str(path), "engine": specimen.engine, "fault": fault}
         kind, why = self._examined(json.dumps({**order, "expected": specimen.answers}))
         shutil.rmtree(path)
@@ -87,7 +93,7 @@ class Examiner:
         told(self.process, order)
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
-            line = selector.select(PATIENCE) and self.process.stdout.readline()
+            line = selector.select(self.patience) and self.process.stdout.readline()
         if not line:
             return self._lost("hang" if line == [] else "death")
         kind, why, peak = json.loads(line)
@@ -108,13 +114,13 @@ class Examiner:
 KEPT = {"open", "read", "verify", "reopen", "harmless"}
 
 
-def examined(specimens, seeds):
+def examined(specimens, seeds, prepare=None):
     """Judge a mutation a seed, the specimens in turn; return counts of outcomes and failures."""
     outcomes, failures = Counter(), []
     with Examiner() as examiner:
         for seed in seeds:
             specimen = specimens[seed % len(specimens)]
-            done, kind, why = examiner.judge(specimen, seed)
+            done, kind, why = examiner.judge(specimen, seed, prepare=prepare)
             outcomes[specimen.name, kind] += 1
             if kind not in KEPT:
                 failures.append(f"{kind}, seed {seed}, {specimen.name}, {done}: {why}")

@@ -14,15 +14,34 @@ from nt_memory.store import Put
 ADDRESSES = 8 << 30
 
 
-class WrongError(Exception):
-    """An answer is neither right nor an error as promised."""
+class BrokenError(Exception):
+    """The promise is broken."""
+
+    kind = ""
+
+
+class WrongAnswerError(BrokenError):
+    """What was written is not what is read."""
+
+    kind = "wrong answer"
+
+
+class NamelessError(BrokenError):
+    """An error of another kind than promised, or one that does not say where."""
+
+    kind = "nameless error"
+
+
+class UnverifiedError(BrokenError):
+    """A damage that reading met and `verify` did not."""
+
+    kind = "nothing verified"
 
 
 def told(error, path):
     """Check that an error names the place, and return it in short."""
     if not isinstance(error, NtMemoryError) or path not in str(error):
-        msg = f"{type(error).__name__} that does not name the file: {error}"
-        raise WrongError(msg) from error
+        raise NamelessError(repr(error)) from error
     return f"{type(error).__name__}: {error}"
 
 
@@ -30,7 +49,7 @@ def attempt(path, act, *arguments):
     """Return what an action gives and None, or None and the error that names the place."""
     try:
         return act(*arguments), None
-    except WrongError:
+    except BrokenError:
         raise
     except BaseException as error:  # noqa: BLE001  # whatever comes is judged, panics too
         return None, told(error, path)
@@ -44,14 +63,13 @@ def errors_reading(store, path, expected):
         if error:
             errors.append(f"{name}: {error}")
         elif said != expected[name]:
-            msg = f"{name} is not what was written"
-            raise WrongError(msg)
+            raise WrongAnswerError(name)
     return errors
 
 
 def examine(path, engine, expected, fault):
     """Open a store, use all of it, open it again; return the kind of outcome and why."""
-    opened = lambda: FAULTS[fault](open_store(path, engine))  # noqa: E731
+    opened = lambda: FAULTS[fault](open_store(path, engine), path)  # noqa: E731
     store, error = attempt(path, opened)
     if error:
         return "open", error
@@ -59,8 +77,7 @@ def examine(path, engine, expected, fault):
     problems, error = attempt(path, store.verify)
     problems = [error] if error else problems
     if errors and not problems:
-        msg = f"verify() finds nothing, and reading says {errors[0]}"
-        raise WrongError(msg)
+        raise UnverifiedError(errors[0])
     written, _ = attempt(path, store.commit, [Put("new", "key", b"written later")])
     attempt(path, store.close)
     again = reopened(path, opened, expected, written)
@@ -79,8 +96,7 @@ def reopened(path, opened, expected, written):
     errors = errors_reading(store, path, expected)
     value, error = attempt(path, store.get, "new", "key")
     if written and not error and value != b"written later":
-        msg = "a value that was acknowledged after the damage is gone"
-        raise WrongError(msg)
+        raise WrongAnswerError(written)
     attempt(path, store.close)
     return error or (errors or [None])[0]
 
@@ -94,8 +110,8 @@ def main():
         order = json.loads(line)
         try:
             kind, why = examine(**order)
-        except WrongError as error:
-            kind, why = "wrong", str(error)
+        except BrokenError as error:
+            kind, why = error.kind, str(error)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
         os.write(1, (json.dumps([kind, why, peak]) + "\n").encode())
 

@@ -123,8 +123,12 @@ impl Inner {
     /// Run something on the durable engine; close waits for it.
     pub(crate) fn cold<T>(&self, run: impl FnOnce(&dyn ColdStore) -> Result<T>) -> Result<T> {
         let cold: RwLockReadGuard<'_, _> = self.cold.read();
-        let done = run(cold.as_deref().ok_or(Error::Closed)?);
-        done.map_err(|error| self.directory().map_or(error.clone(), |directory| located(directory, error)))
+        self.placed(run(cold.as_deref().ok_or(Error::Closed)?))
+    }
+
+    /// Damage is told with the directory where it is.
+    pub(crate) fn placed<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|error| located(self.directory.as_deref(), error))
     }
 
     /// Time of a call: the clock's, and never before what was committed.
@@ -165,7 +169,8 @@ impl Store {
         let lock = config.path.as_deref().map(lock_directory).transpose()?;
         let directory = config.path.clone().unwrap_or_default();
         let cold = config.engine.open(&directory)?;
-        let (shared, metrics) = load::load(cold.as_ref(), &config).map_err(|error| located(&directory, error))?;
+        let (shared, metrics) =
+            load::load(cold.as_ref(), &config).map_err(|error| located(config.path.as_deref(), error))?;
         let inner = Arc::new(Inner {
             hot: HotCache::new(config.cache, Arc::clone(&config.clock)),
             ids: IdSource::new(config.seed, shared.head.generation),
@@ -303,9 +308,8 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     builder.create(path)
 }
 
-/// Damage is told with the place where it is.
-fn located(directory: &Path, error: Error) -> Error {
-    let place = directory.display().to_string();
+fn located(directory: Option<&Path>, error: Error) -> Error {
+    let place = directory.unwrap_or(Path::new("")).display().to_string();
     match error {
         Error::Corruption(text) if !text.contains(&place) => Error::Corruption(format!("{place}: {text}")),
         error => error,

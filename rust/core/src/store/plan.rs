@@ -7,9 +7,9 @@ use super::ops::{Answer, NamespaceOptions, Operation};
 use super::state::{Counts, NamespaceState};
 use super::{Inner, Shared};
 use crate::error::{Error, Result, value_error};
+use crate::keys;
 use crate::namespace::{self, Namespace};
 use crate::record::{self, Meta};
-use crate::keys;
 
 /// Largest value of a key.
 const MAX_VALUE: usize = 64 << 20;

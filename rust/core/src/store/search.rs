@@ -61,7 +61,7 @@ impl Store {
             }
             std::thread::sleep(SETTLE);
         }
-        Err(missing("of a search"))
+        self.inner.placed(Err(missing("of a search")))
     }
 
     /// The matches without their records, from one state of the catalogue.

@@ -63,10 +63,13 @@ fn file_checksum(path: &Path) -> io::Result<(u64, u32)> {
             .map(|start| {
                 let part = start..blocks.min(start + share);
                 let file = &file;
-                scope.spawn(move || part.map(|block| block_checksum(file, length, block)).collect::<io::Result<Vec<_>>>())
+                scope.spawn(move || {
+                    part.map(|block| block_checksum(file, length, block)).collect::<io::Result<Vec<_>>>()
+                })
             })
             .collect();
-        let joined = running.into_iter().map(|thread| thread.join().map_err(|_| io::Error::other("a reader panicked"))?);
+        let joined =
+            running.into_iter().map(|thread| thread.join().map_err(|_| io::Error::other("a reader panicked"))?);
         joined.collect::<io::Result<Vec<_>>>()
     })?;
     let sums: Vec<u8> = parts.concat().into_iter().flat_map(u32::to_le_bytes).collect();

@@ -168,8 +168,8 @@ fn changed(data: &Path) -> Error {
 /// How to go on with files that do not fit their seal.
 pub(super) fn way_out(data: &Path) -> String {
     format!(
-        "restore a backup of the whole directory, or leave {} as an empty file to have {} checked row by row and \
-         taken as it is",
+        "restore a backup of the whole directory, or leave {} as an empty file to open what is sound in {}, which may \
+         lack the last writes",
         beside(data).display(),
         data.display()
     )

@@ -73,7 +73,8 @@ impl<E: FileEngine> Sealed<E> {
         }))
         .unwrap_or_else(|_| Err(unreadable(path)))?;
         if found == Found::Released {
-            seal = stamp.map_or(seal, |stamp| Seal { store: stamp.store, sequence: stamp.sequence, closed: None });
+            let stamp = stamp.ok_or_else(|| unreadable(path))?;
+            seal = Seal { store: stamp.store, sequence: stamp.sequence, closed: None };
             file.write(&seal)?;
         }
         let stamp = stamp.unwrap_or(Stamp { store: seal.store, ..Stamp::default() });
@@ -182,5 +183,11 @@ fn compare(path: &Path, seal: &Seal, stamp: &Stamp) -> Result<()> {
 }
 
 fn unreadable(path: &Path) -> Error {
-    Error::Corruption(format!("{} is damaged, and its engine gave up on it: restore a backup of the whole directory", path.display()))
+    Error::Corruption(format!(
+        "{} is damaged, and its engine gave up on it: restore a backup of the whole directory",
+        path.display()
+    ))
 }
+
+#[cfg(test)]
+mod tests;
