@@ -45,7 +45,8 @@ pub(crate) fn open<'a>(key: &[u8], frame: &'a [u8]) -> Result<Cow<'a, [u8]>> {
         LZ4 => {
             let (size, block) =
                 lz4_flex::block::uncompressed_size(content).map_err(|_| corrupt("unreadable compressed value"))?;
-            if size > MAX_VALUE {
+            // A block of LZ4 grows to 255 times its length at most.
+            if size > MAX_VALUE.min(block.len().saturating_mul(255)) {
                 return Err(corrupt("impossible length"));
             }
             let value = lz4_flex::decompress(block, size).map_err(|_| corrupt("unreadable compressed value"))?;
@@ -77,6 +78,24 @@ mod tests {
             let at = at.index(frame.len());
             frame[at] ^= 1 << bit;
             prop_assert!(open(b"key", &frame).is_err());
+        }
+
+        #[test]
+        fn any_bytes_can_be_opened(key: Vec<u8>, mut content in proptest::collection::vec(any::<u8>(), 0..300), kind in 0_u8..4) {
+            let _ = open(&key, &content);
+            // The same behind a checksum that fits, as a value of each kind.
+            let mut frame = vec![kind];
+            frame.extend_from_slice(&checksum(kind, &key, &content).to_le_bytes());
+            frame.append(&mut content);
+            let opened = open(&key, &frame);
+            prop_assert!(kind == PLAIN || kind == LZ4 || opened.is_err());
+        }
+
+        #[test]
+        fn a_length_that_no_block_can_have_is_refused(size in 3000_u32.., block in proptest::collection::vec(any::<u8>(), 0..10)) {
+            let content = [size.to_le_bytes().as_slice(), &block].concat();
+            let frame = [&[LZ4], checksum(LZ4, b"key", &content).to_le_bytes().as_slice(), &content].concat();
+            prop_assert!(open(b"key", &frame).unwrap_err().to_string().contains("impossible length"));
         }
 
         #[test]

@@ -165,6 +165,20 @@ mod tests {
         }
 
         #[test]
+        fn any_bytes_can_be_parsed(row in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let _ = (parse_expiry(&row), parse_history(&row), parse_version(&row));
+        }
+
+        #[test]
+        fn history_and_version_rows_parse_back(time: i64, commit: u64, number: u32, key in ".{1,20}") {
+            let row = history("a/b", &key, time, commit, number);
+            let of = history_of("a/b", &key);
+            prop_assert_eq!(parse_history(&row), Some((of.as_slice(), time)));
+            let row = version(META, &key, number);
+            prop_assert_eq!(parse_version(&row), Some((key.as_str(), number)));
+        }
+
+        #[test]
         fn prefix_end_bounds_exactly_the_prefix(prefix in proptest::collection::vec(any::<u8>(), 1..4), rest in proptest::collection::vec(any::<u8>(), 0..4)) {
             let end = after_prefix(&prefix);
             let inside = [prefix.clone(), rest].concat();

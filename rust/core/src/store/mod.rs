@@ -130,7 +130,12 @@ impl Inner {
     /// Run something on the durable engine; close waits for it.
     pub(crate) fn cold<T>(&self, run: impl FnOnce(&dyn ColdStore) -> Result<T>) -> Result<T> {
         let cold: RwLockReadGuard<'_, _> = self.cold.read();
-        run(cold.as_deref().ok_or(Error::Closed)?)
+        self.placed(run(cold.as_deref().ok_or(Error::Closed)?))
+    }
+
+    /// Damage is told with the directory where it is.
+    pub(crate) fn placed<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|error| located(self.directory.as_deref(), error))
     }
 
     /// Time of a call: the clock's, and never before what was committed.
@@ -170,8 +175,9 @@ impl Store {
         fork::watch();
         let lock = config.path.as_deref().map(lock_directory).transpose()?;
         let directory = config.path.clone().unwrap_or_default();
-        let cold = guard_panics(&directory, || config.engine.open(&directory))?;
-        let (shared, metrics) = load::load(cold.as_ref(), &config)?;
+        let cold = config.engine.open(&directory)?;
+        let (shared, metrics) =
+            load::load(cold.as_ref(), &config).map_err(|error| located(config.path.as_deref(), error))?;
         let inner = Arc::new(Inner {
             hot: HotCache::new(config.cache, Arc::clone(&config.clock)),
             ids: IdSource::new(config.seed, shared.head.generation),
@@ -309,14 +315,12 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     builder.create(path)
 }
 
-/// Engines panic on some damaged files; that is a damaged file, not the end of the process.
-fn guard_panics<T>(directory: &Path, open: impl FnOnce() -> Result<T>) -> Result<T> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(open)).unwrap_or_else(|_| {
-        Err(Error::Corruption(format!(
-            "the engine could not read its files in {}; restore a backup",
-            directory.display()
-        )))
-    })
+fn located(directory: Option<&Path>, error: Error) -> Error {
+    let place = directory.unwrap_or(Path::new("")).display().to_string();
+    match error {
+        Error::Corruption(text) if !text.contains(&place) => Error::Corruption(format!("{place}: {text}")),
+        error => error,
+    }
 }
 
 #[cfg(test)]

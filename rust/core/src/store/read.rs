@@ -81,7 +81,8 @@ impl Store {
         let row_key = keys::value(namespace, key);
         let Some(row) = self.inner.row(&row_key)? else { return Ok(None) };
         self.inner.metrics.misses.record_since(started);
-        let (expires_at, value) = split_value(&row).ok_or_else(|| broken(namespace, key))?;
+        let split = split_value(&row).ok_or_else(|| broken(namespace, key));
+        let (expires_at, value) = self.inner.placed(split)?;
         if expires_at <= self.inner.now() {
             return Ok(None);
         }
@@ -179,7 +180,7 @@ impl Store {
             }
             std::thread::sleep(SETTLE);
         }
-        Err(missing(id))
+        self.inner.placed(Err(missing(id)))
     }
 
     /// A logged recall; waits for those still queued.
@@ -237,11 +238,11 @@ impl Inner {
     /// A version with its content; `None` while a forget or an erasing is under way.
     pub(crate) fn record(&self, id: &str, number: u32) -> Result<Option<Record>> {
         let Some(row) = self.row(&keys::version(keys::META, id, number))? else { return Ok(None) };
-        let meta: Meta = record::decode(&row, "version")?;
+        let meta: Meta = self.placed(record::decode(&row, "version"))?;
         let body = match meta.body {
             None => Body::default(),
             Some(source) => match self.row(&keys::version(keys::BODY, id, source))? {
-                Some(row) => record::decode(&row, "body")?,
+                Some(row) => self.placed(record::decode(&row, "body"))?,
                 None => return Ok(None),
             },
         };

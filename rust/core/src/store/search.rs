@@ -61,7 +61,7 @@ impl Store {
             }
             std::thread::sleep(SETTLE);
         }
-        Err(missing("of a search"))
+        self.inner.placed(Err(missing("of a search")))
     }
 
     /// Ids of all records that pass a filter, whenever they show: by their greatest version,

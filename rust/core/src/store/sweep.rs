@@ -103,7 +103,7 @@ fn erase_records(
 
 fn stored_meta(inner: &Inner, id: &str, number: u32) -> Result<Option<Meta>> {
     let row = inner.row(&keys::version(keys::META, id, number))?;
-    row.map(|row| record::decode(&row, "version")).transpose()
+    inner.placed(row.map(|row| record::decode(&row, "version")).transpose())
 }
 
 /// Versions that no question at or after the horizon can be answered with.  What was recorded after

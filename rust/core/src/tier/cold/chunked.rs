@@ -7,6 +7,8 @@ use crate::error::{Error, Result};
 
 /// Largest value that lies in its own row.
 const INLINE_MAX: usize = 60 << 10;
+/// Parts of the largest value that the store takes, with room to spare.
+const MAX_PARTS: u32 = 2048;
 const INLINE: u8 = 0;
 const CHUNKED: u8 = 1;
 /// Names of the keys whose values are chunked; sorts behind every table of the store.
@@ -44,7 +46,8 @@ impl Parts {
     /// The mark comes last, so that an inline value only loses its last byte.
     fn parse(row: &[u8]) -> Option<Self> {
         let (checksum, count) = row.split_first_chunk::<4>()?;
-        Some(Self { checksum: *checksum, count: u32::from_be_bytes(count.try_into().ok()?) })
+        let count = u32::from_be_bytes(count.try_into().ok()?);
+        (count <= MAX_PARTS).then_some(Self { checksum: *checksum, count })
     }
 }
 

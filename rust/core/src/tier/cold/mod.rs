@@ -1,15 +1,20 @@
 //! L3: ordered, durable, transactional key-value engines behind one trait.
 
 mod chunked;
+mod digest;
 mod memory;
 mod redb;
+mod seal;
+mod sealed;
 mod sled;
+mod stamp;
 
 use std::path::Path;
 
 pub use chunked::Chunked;
 pub use memory::MemoryCold;
 pub use redb::RedbCold;
+pub use sealed::{FileEngine, Sealed};
 pub use sled::SledCold;
 
 use crate::error::Result;
@@ -76,8 +81,8 @@ impl ColdEngine {
     pub fn open(self, directory: &Path) -> Result<Box<dyn ColdStore>> {
         let path = directory.join(self.file_name());
         Ok(match self {
-            Self::Redb => Box::new(Chunked::open(RedbCold::open(&path)?)?),
-            Self::Sled => Box::new(Chunked::open(SledCold::open(&path)?)?),
+            Self::Redb => Box::new(Chunked::open(Sealed::<RedbCold>::open(&path)?)?),
+            Self::Sled => Box::new(Chunked::open(Sealed::<SledCold>::open(&path)?)?),
             Self::Memory => Box::new(MemoryCold::default()),
         })
     }

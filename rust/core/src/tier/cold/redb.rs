@@ -1,10 +1,13 @@
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::redb::{Database, Durability, ReadableDatabase, TableDefinition};
 
-use super::{Change, ColdStore, Visitor};
+use super::{Change, ColdStore, FileEngine, Visitor};
 use crate::error::{Error, Result};
 
+const CACHE: usize = 64 << 20;
 const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
 
 /// redb: one B-tree in one file.
@@ -14,16 +17,17 @@ pub struct RedbCold {
 }
 
 impl RedbCold {
-    /// Open or create the file.
-    ///
-    /// # Errors
-    /// [`Error::Corruption`] for a file that is no sound redb database, else [`Error::Storage`].
-    pub fn open(path: &Path) -> Result<Self> {
-        let database =
-            Database::builder().set_cache_size(64 << 20).create(path).map_err(|error| at(path, &error.into()))?;
-        let cold = Self { database, path: path.to_path_buf() };
-        cold.create_table().map_err(|error| at(path, &error))?;
-        Ok(cold)
+    fn open_database(path: &Path, check: bool) -> std::result::Result<Database, ::redb::Error> {
+        let is_checked = Arc::new(AtomicBool::new(!check));
+        let repair = Arc::clone(&is_checked);
+        let mut builder = Database::builder();
+        // A repair reads every page against its checksum; nothing else does, unless asked to.
+        builder.set_cache_size(CACHE).set_repair_callback(move |_| repair.store(true, Ordering::Relaxed));
+        let mut database = builder.create(path)?;
+        if !is_checked.load(Ordering::Relaxed) {
+            database.check_integrity()?;
+        }
+        Ok(database)
     }
 
     fn create_table(&self) -> std::result::Result<(), ::redb::Error> {
@@ -50,6 +54,22 @@ impl RedbCold {
             }
         }
         Ok(transaction.commit()?)
+    }
+}
+
+impl FileEngine for RedbCold {
+    /// Checksums lead from the root to every row.
+    const SUMMED: bool = false;
+
+    fn open(path: &Path, check: bool) -> Result<Self> {
+        let database = Self::open_database(path, check).map_err(|error| at(path, &error))?;
+        let cold = Self { database, path: path.to_path_buf() };
+        cold.create_table().map_err(|error| at(path, &error))?;
+        Ok(cold)
+    }
+
+    fn is_done(_path: &Path) -> bool {
+        true
     }
 }
 

@@ -1,8 +1,13 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::{Change, ColdStore, Visitor};
+use super::{Change, ColdStore, FileEngine, Visitor};
 use crate::error::{Error, Result};
+
+/// How often, and how long apart, sled is asked whether it has let go of its files.
+const PATIENCE: usize = 1000;
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// sled 0.34: survives a killed process, not a power cut.
 pub struct SledCold {
@@ -11,20 +16,6 @@ pub struct SledCold {
 }
 
 impl SledCold {
-    /// Open or create the folder.
-    ///
-    /// # Errors
-    /// [`Error::Corruption`] where sled says so, else [`Error::Storage`].
-    pub fn open(path: &Path) -> Result<Self> {
-        let config = ::sled::Config::new()
-            .path(path)
-            .cache_capacity(64 << 20)
-            // Each commit flushes by itself; the timer would only add writes.
-            .flush_every_ms(None);
-        let database = open_patiently(&config).map_err(|error| at(path, &error))?;
-        Ok(Self { database, path: path.to_path_buf() })
-    }
-
     fn fail(&self, error: &::sled::Error) -> Error {
         at(&self.path, error)
     }
@@ -35,6 +26,32 @@ impl SledCold {
         File::open(self.path.join("db"))
             .and_then(|file| file.sync_all())
             .map_err(|error| Error::Storage(format!("{}: {error}", self.path.display())))
+    }
+}
+
+impl FileEngine for SledCold {
+    /// Its log ends for sled where it is damaged.
+    const SUMMED: bool = true;
+
+    fn open(path: &Path, _check: bool) -> Result<Self> {
+        let config = ::sled::Config::new()
+            .path(path)
+            .cache_capacity(64 << 20)
+            // Each commit flushes by itself; the timer would only add writes.
+            .flush_every_ms(None);
+        let database = open_patiently(&config).map_err(|error| at(path, &error))?;
+        Ok(Self { database, path: path.to_path_buf() })
+    }
+
+    fn is_done(path: &Path) -> bool {
+        let Ok(file) = File::open(path.join("db")) else { return false };
+        (0..PATIENCE).any(|_| {
+            let is_free = file.try_lock().is_ok();
+            if !is_free {
+                std::thread::sleep(PAUSE);
+            }
+            is_free
+        })
     }
 }
 
@@ -77,11 +94,11 @@ impl ColdStore for SledCold {
 /// sled lets go of its files some moments after it was dropped, on a thread of its own.  The store
 /// holds the directory's lock by now, so nobody else can be using them.
 fn open_patiently(config: &::sled::Config) -> ::sled::Result<::sled::Db> {
-    for _ in 0..1000 {
+    for _ in 0..PATIENCE {
         match config.open() {
             // The error's kind is lost in sled's own words.
             Err(::sled::Error::Io(error)) if error.to_string().contains("could not acquire lock") => {
-                std::thread::sleep(std::time::Duration::from_millis(5));
+                std::thread::sleep(PAUSE);
             }
             opened => return opened,
         }

@@ -1,0 +1,193 @@
+//! An engine whose files are known: no write is lost, no file changed, without a word.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use super::digest::{self, Digest};
+use super::seal::{Found, Seal, SealFile, way_out};
+use super::stamp::{self, Stamp};
+use super::{Change, ColdStore, Visitor};
+use crate::error::{Error, Result};
+
+/// An engine that keeps its rows in a file or folder.
+pub trait FileEngine: ColdStore + Sized {
+    /// Whether the engine's own checks leave lost and outdated rows unnoticed after a crash, so
+    /// that a sum over all rows has to be kept.
+    const SUMMED: bool;
+
+    /// Open or create the files; `check` asks for every check that the engine has.
+    ///
+    /// # Errors
+    /// The engine's failure, with the file named.
+    fn open(path: &Path, check: bool) -> Result<Self>;
+
+    /// After it was dropped: whether the engine is done with its files.
+    fn is_done(path: &Path) -> bool;
+}
+
+/// Wraps an engine: seals its files when closed and looks at them before they are opened, numbers
+/// its writes, and turns its panics into errors.
+pub struct Sealed<E: FileEngine> {
+    engine: Option<E>,
+    path: PathBuf,
+    file: SealFile,
+    state: Mutex<State>,
+    /// A panic or a failed write: nothing that the engine says counts any more.
+    broken: AtomicBool,
+    failed: AtomicBool,
+}
+
+struct State {
+    seal: Seal,
+    stamp: Stamp,
+}
+
+impl<E: FileEngine> Sealed<E> {
+    /// Look at the files, then open them.
+    ///
+    /// # Errors
+    /// [`Error::Corruption`] for files that are not those of the store that was here, or that the
+    /// engine cannot read; the engine's failure.
+    pub fn open(path: &Path) -> Result<Self> {
+        let found = Seal::find(path)?;
+        let mut seal = match found {
+            Found::Closed(seal) | Found::Left(seal) => Seal { closed: None, ..seal },
+            Found::Nothing | Found::Released => Seal::new()?,
+        };
+        let file = SealFile::open(path, &seal)?;
+        if found != Found::Released {
+            file.write(&seal)?;
+            file.sync()?;
+        }
+        let check = matches!(found, Found::Left(_) | Found::Released);
+        let (engine, stamp) = catch_unwind(AssertUnwindSafe(|| {
+            let engine = E::open(path, check)?;
+            let stamp = stamp::read(&engine, path)?;
+            if let Some(stamp) = stamp.filter(|_| check && E::SUMMED) {
+                stamp::check_rows(&engine, path, &stamp)?;
+            }
+            Ok((engine, stamp))
+        }))
+        .unwrap_or_else(|_| Err(unreadable(path)))?;
+        if found == Found::Released {
+            let stamp = stamp.ok_or_else(|| unreadable(path))?;
+            seal = Seal { store: stamp.store, sequence: stamp.sequence, closed: None };
+            file.write(&seal)?;
+        }
+        let stamp = stamp.unwrap_or(Stamp { store: seal.store, ..Stamp::default() });
+        compare(path, &seal, &stamp)?;
+        Ok(Self {
+            engine: Some(engine),
+            path: path.to_path_buf(),
+            file,
+            state: Mutex::new(State { seal, stamp }),
+            broken: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+        })
+    }
+
+    /// Run something on the engine; after a panic it is not asked again.
+    fn guarded<T>(&self, run: impl FnOnce(&E) -> Result<T>) -> Result<T> {
+        let engine = self.engine.as_ref().filter(|_| !self.broken.load(Ordering::Relaxed));
+        let engine = engine.ok_or_else(|| unreadable(&self.path))?;
+        catch_unwind(AssertUnwindSafe(|| run(engine))).unwrap_or_else(|_| {
+            self.broken.store(true, Ordering::Relaxed);
+            Err(unreadable(&self.path))
+        })
+    }
+
+    /// What the stamp is after these changes.
+    fn stamped(&self, stamp: &Stamp, changes: &[Change]) -> Result<Stamp> {
+        let mut next = Stamp { sequence: stamp.sequence + 1, ..*stamp };
+        if E::SUMMED {
+            self.guarded(|engine| next.change(engine, changes))?;
+        }
+        Ok(next)
+    }
+
+    fn seal(&self) -> Result<()> {
+        let fail = |error: std::io::Error| Error::Storage(format!("{}: {error}", self.path.display()));
+        digest::sync(&self.path).map_err(fail)?;
+        let closed = Some(Digest::of(&self.path).map_err(fail)?);
+        let mut state = self.state.lock();
+        state.seal.closed = closed;
+        self.file.write(&state.seal)?;
+        self.file.sync()
+    }
+}
+
+impl<E: FileEngine> ColdStore for Sealed<E> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.guarded(|engine| engine.get(key))
+    }
+
+    fn scan(&self, start: &[u8], end: &[u8], visit: &mut Visitor<'_>) -> Result<()> {
+        // A panic of the visitor is none of the engine.
+        let mut cause = None;
+        let mut visit = |key: &[u8], value: &[u8]| {
+            if key == stamp::KEY {
+                return Ok(true);
+            }
+            catch_unwind(AssertUnwindSafe(|| visit(key, value))).unwrap_or_else(|panic| {
+                cause = Some(panic);
+                Ok(false)
+            })
+        };
+        let scanned = self.guarded(|engine| engine.scan(start, end, &mut visit));
+        cause.map_or(scanned, |cause| resume_unwind(cause))
+    }
+
+    fn write(&self, mut changes: Vec<Change>, durable: bool) -> Result<()> {
+        let mut state = self.state.lock();
+        let stamp = self.stamped(&state.stamp, &changes)?;
+        changes.push(stamp.row());
+        self.guarded(|engine| engine.write(changes, durable))
+            .inspect_err(|_| self.failed.store(true, Ordering::Relaxed))?;
+        state.stamp = stamp;
+        if durable {
+            state.seal.sequence = stamp.sequence;
+            self.file.write(&state.seal)?;
+        }
+        Ok(())
+    }
+
+    fn size_bytes(&self) -> Result<u64> {
+        self.guarded(ColdStore::size_bytes)
+    }
+}
+
+impl<E: FileEngine> Drop for Sealed<E> {
+    fn drop(&mut self) {
+        let engine = self.engine.take();
+        let is_sound = !self.broken.load(Ordering::Relaxed) && !self.failed.load(Ordering::Relaxed);
+        let is_closed = catch_unwind(AssertUnwindSafe(|| drop(engine))).is_ok();
+        if is_sound && is_closed && E::is_done(&self.path) {
+            // Without a seal the files are as after a crash, and are checked at the next opening.
+            let _ = self.seal();
+        }
+    }
+}
+
+fn compare(path: &Path, seal: &Seal, stamp: &Stamp) -> Result<()> {
+    let what = if stamp.store != seal.store {
+        "belongs to another store".to_owned()
+    } else if stamp.sequence < seal.sequence {
+        format!("lacks the last {} of {} writes", seal.sequence - stamp.sequence, seal.sequence)
+    } else {
+        return Ok(());
+    };
+    Err(Error::Corruption(format!("{} {what}: {}", path.display(), way_out(path))))
+}
+
+fn unreadable(path: &Path) -> Error {
+    Error::Corruption(format!(
+        "{} is damaged, and its engine gave up on it: restore a backup of the whole directory",
+        path.display()
+    ))
+}
+
+#[cfg(test)]
+mod tests;
