@@ -15,6 +15,8 @@ use crate::{batch, query, record};
 
 /// Signals are looked at this often while a call waits.
 const SLICE: Duration = Duration::from_millis(50);
+/// How often a batch looks for room in the queue: for half a minute.
+const MAX_SLICES: usize = 600;
 /// Records from which a search takes long enough to be worth interrupting.
 const LONG_SEARCH: usize = 100_000;
 /// Keys from which a scan does.
@@ -75,6 +77,12 @@ impl PyStore {
     #[pyo3(signature = (ops, /, *, dry_run = false))]
     fn commit<'py>(&self, py: Python<'py>, ops: &Bound<'py, PyAny>, dry_run: bool) -> PyResult<Bound<'py, PyAny>> {
         let operations = ops.try_iter()?.map(|op| batch::operation(&op?)).collect::<PyResult<Vec<_>>>()?;
+        for _ in 0..MAX_SLICES {
+            if guarded(py, || self.inner.wait_for_room(SLICE))? {
+                break;
+            }
+            py.check_signals()?;
+        }
         let pending = guarded(py, || self.inner.submit(operations, dry_run))?;
         batch::commit(py, &wait(py, &pending)?)
     }

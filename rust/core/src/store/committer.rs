@@ -25,8 +25,10 @@ const MAX_GROUP: usize = 8 << 20;
 const LOG_LINGER: Duration = Duration::from_millis(50);
 /// How long a committer that served several callers waits for them to come back.
 const GROUP_LINGER: Duration = Duration::from_micros(200);
+/// Logged recalls do not wait; so much more may wait because of them.
+const MAX_LOGGED: usize = 16 << 20;
 /// How long a caller waits for room in the queue.
-const MAX_BACKPRESSURE: Duration = Duration::from_secs(30);
+pub(super) const MAX_BACKPRESSURE: Duration = Duration::from_secs(30);
 /// Room that a commit must leave on the disk.
 const MIN_FREE: u64 = 16 << 20;
 
@@ -115,17 +117,24 @@ impl Queue {
         self.push(Message::Log(id.to_owned(), entry), bytes)
     }
 
+    /// Wait until less waits than may; `false` where that takes longer than the timeout.
+    pub(crate) fn wait_for_room(&self, timeout: Duration) -> bool {
+        let mut waiting = self.waiting.lock();
+        let is_full = |waiting: &mut Waiting| waiting.bytes > MAX_QUEUED && !waiting.stopping;
+        !is_full(&mut waiting) || !self.room.wait_while_for(&mut waiting, is_full, timeout).timed_out()
+    }
+
     fn push(&self, message: Message, bytes: usize) -> Result<()> {
         let mut waiting = self.waiting.lock();
-        while waiting.bytes > MAX_QUEUED && !waiting.stopping {
-            if self.room.wait_for(&mut waiting, MAX_BACKPRESSURE).timed_out() {
-                return Err(Error::Storage(
-                    "the disk does not keep up: 64 MiB have been waiting for 30 s; write less at once".into(),
-                ));
-            }
-        }
         if waiting.stopping {
             return Err(Error::Closed);
+        }
+        let more = if matches!(message, Message::Log(..)) { MAX_LOGGED } else { 0 };
+        if waiting.bytes > MAX_QUEUED + more && !matches!(message, Message::Flush(_)) {
+            return Err(Error::Storage(format!(
+                "the disk does not keep up: {} MiB wait to be written; write less at once, or try again later",
+                waiting.bytes >> 20
+            )));
         }
         waiting.urgent += usize::from(!matches!(message, Message::Log(..)));
         waiting.bytes += bytes;
@@ -353,4 +362,54 @@ fn apply(inner: &Inner, head: Head, staged: Staged) -> Result<()> {
         inner.share_memory();
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(bytes: usize) -> Vec<Operation> {
+        vec![Operation::Put { namespace: "n".into(), key: "k".into(), value: vec![0; bytes], ttl: None }]
+    }
+
+    #[test]
+    fn a_full_queue_takes_no_batch_until_there_is_room() {
+        let queue = Queue::default();
+        queue.submit(put(MAX_QUEUED), false).unwrap();
+        assert!(!queue.wait_for_room(Duration::from_millis(1)));
+        assert!(matches!(queue.submit(put(1), false), Err(Error::Storage(_))));
+        queue.flush().unwrap();
+        assert!(queue.take(0).is_some());
+        assert!(queue.wait_for_room(Duration::ZERO));
+        queue.submit(put(1), false).unwrap();
+    }
+
+    #[test]
+    fn logged_recalls_take_little_of_a_full_queue() {
+        let queue = Queue::default();
+        queue.submit(put(MAX_QUEUED), false).unwrap();
+        queue.log("recall", vec![0; MAX_LOGGED]).unwrap();
+        assert!(matches!(queue.log("recall", vec![0; 1]), Err(Error::Storage(_))));
+    }
+
+    #[test]
+    fn who_waits_for_room_is_told_when_there_is() {
+        let queue = Arc::new(Queue::default());
+        queue.submit(put(MAX_QUEUED), false).unwrap();
+        let waiter = std::thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || queue.wait_for_room(Duration::from_secs(60))
+        });
+        assert!(queue.take(0).is_some());
+        assert!(waiter.join().unwrap());
+    }
+
+    #[test]
+    fn a_stopped_queue_takes_nothing() {
+        let queue = Queue::default();
+        queue.submit(put(MAX_QUEUED), false).unwrap();
+        queue.stop();
+        assert!(queue.wait_for_room(Duration::ZERO));
+        assert!(matches!(queue.submit(put(1), false), Err(Error::Closed)));
+    }
 }

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
@@ -204,13 +205,23 @@ impl Store {
     /// What the first operation that cannot be applied says, or the engine's failure; then
     /// nothing of the batch happened.
     pub fn commit(&self, operations: Vec<Operation>) -> Result<Commit> {
+        self.wait_for_room(committer::MAX_BACKPRESSURE)?;
         self.submit(operations, false)?.wait()
+    }
+
+    /// Wait until the committer can take more; `false` where that takes longer than the timeout.
+    ///
+    /// # Errors
+    /// For a store that cannot be used.
+    pub fn wait_for_room(&self, timeout: Duration) -> Result<bool> {
+        self.inner.ensure_usable()?;
+        Ok(self.inner.queue.wait_for_room(timeout))
     }
 
     /// Hand a batch to the committer; a dry run is checked and answered, and changes nothing.
     ///
     /// # Errors
-    /// For a store that cannot be used; all else is said by the answer.
+    /// For a store that cannot be used, or where too much waits already; all else is said by the answer.
     pub fn submit(&self, operations: Vec<Operation>, dry_run: bool) -> Result<Pending> {
         self.inner.ensure_usable()?;
         self.inner.queue.submit(operations, dry_run)

@@ -131,3 +131,62 @@ proptest! {
         }
     }
 }
+
+/// Requests for keys whose popularity falls with their rank to the power of `skew`.
+fn zipf(skew: f64, keys: u32, requests: usize) -> Vec<u32> {
+    let mut sum = 0.0;
+    let share = |rank: u32| {
+        sum += f64::from(rank).powf(-skew);
+        sum
+    };
+    let bounds: Vec<f64> = (1..=keys).map(share).collect();
+    let mut seed = 7_u64;
+    let mut draw = || {
+        seed = seed.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
+        f64::from(u32::try_from(seed >> 32).unwrap()) / f64::from(u32::MAX) * bounds[bounds.len() - 1]
+    };
+    (0..requests)
+        .map(|_| {
+            let at = draw();
+            u32::try_from(bounds.partition_point(|bound| *bound < at)).unwrap().min(keys - 1)
+        })
+        .collect()
+}
+
+/// Hits of a cache that always evicts the least recently used entry.
+fn exact_lru_hits(trace: &[u32], capacity: usize) -> usize {
+    let mut last = std::collections::HashMap::new();
+    let mut order = std::collections::BTreeMap::new();
+    let mut hits = 0;
+    for (at, key) in trace.iter().enumerate() {
+        if let Some(before) = last.insert(*key, at) {
+            order.remove(&before);
+            hits += 1;
+        } else if last.len() > capacity {
+            let (_, oldest) = order.pop_first().unwrap();
+            last.remove(&oldest);
+        }
+        order.insert(at, *key);
+    }
+    hits
+}
+
+#[test]
+fn the_hit_rate_is_within_a_point_of_exact_lru() {
+    for skew in [0.8, 1.0, 1.2] {
+        let trace = zipf(skew, 20_000, 200_000);
+        let config = CacheConfig { max_entries: 2_000, ..CacheConfig::default() };
+        let cache = HotCache::new(config, Arc::new(Clock::manual(0)));
+        let mut hits = 0_usize;
+        for key in &trace {
+            let key = key.to_string();
+            if cache.get("n", &key).is_some() {
+                hits += 1;
+            } else {
+                cache.insert("n", &key, b"v", None);
+            }
+        }
+        let exact = exact_lru_hits(&trace, 2_000);
+        assert!(hits + trace.len() / 100 >= exact, "skew {skew}: {hits} hits, {exact} of exact LRU");
+    }
+}
