@@ -8,6 +8,7 @@ READY := $(VENV)/.ready
 STAMPS := target/stamps
 RUST := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 KILLS ?= 10000
+MUTATIONS ?= 100000
 
 .DEFAULT_GOAL := help
 .PHONY: help tools venv build demo test test-rust test-python lint format deny bench crash wheel clean
@@ -78,8 +79,8 @@ bench: build ## every benchmark with its peers; results in benches/results/
 	NT_BENCH_RESULTS=$(CURDIR)/benches/results $(BIN)/python -m pytest -q benches -p no:cacheprovider
 	$(BIN)/python benches/summary.py benches/results
 
-crash: build ## 10,000 kills of a writer, on each engine (hours); KILLS=n for fewer
-	NT_MEMORY_KILLS=$(KILLS) $(BIN)/python -m pytest tests/crash
+crash: build ## 10,000 kills of a writer on each engine, 100,000 damaged copies (hours); KILLS=n, MUTATIONS=n
+	NT_MEMORY_KILLS=$(KILLS) NT_MEMORY_MUTATIONS=$(MUTATIONS) $(BIN)/python -m pytest tests/crash
 
 wheel: build ## a wheel in dist/
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build -q --release --out dist

@@ -17,7 +17,8 @@ from stores import MEMORY
 
 ENGINES = ("redb", "sled")
 PATIENCE = 10.0
-MOST_MEMORY = 1 << 30
+# An examiner that meets no damage takes 60 MiB.
+MOST_MEMORY = 512 << 20
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,14 @@ pub(crate) fn value(namespace: &str, key: &str) -> Vec<u8> {
     row
 }
 
+/// The namespace and key of a value row.
+pub(crate) fn parse_value(row: &[u8]) -> Option<(&str, &str)> {
+    let (_, rest) = row.split_first()?;
+    let (length, rest) = rest.split_first_chunk::<2>()?;
+    let (namespace, key) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+    Some((std::str::from_utf8(namespace).ok()?, std::str::from_utf8(key).ok()?))
+}
+
 pub(crate) fn history_of(namespace: &str, key: &str) -> Vec<u8> {
     start(HISTORY, &[namespace, key], 20)
 }
@@ -159,14 +167,16 @@ mod tests {
         }
 
         #[test]
-        fn expiry_rows_parse_back(time: i64, key in ".{1,20}") {
+        fn value_and_expiry_rows_parse_back(time: i64, key in ".{1,20}") {
+            let row = value("a/b", &key);
+            prop_assert_eq!(parse_value(&row), Some(("a/b", key.as_str())));
             let row = expiry(time, "a/b", &key);
             prop_assert_eq!(parse_expiry(&row), Some((time, "a/b", key.as_str())));
         }
 
         #[test]
         fn any_bytes_can_be_parsed(row in proptest::collection::vec(any::<u8>(), 0..40)) {
-            let _ = (parse_expiry(&row), parse_history(&row), parse_version(&row));
+            let _ = (parse_value(&row), parse_expiry(&row), parse_history(&row), parse_version(&row));
         }
 
         #[test]

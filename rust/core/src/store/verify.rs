@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::state::{Counts, HEAD, Head};
+use super::plan::split_value;
+use super::state::{Counts, HEAD, Head, NamespaceState, Namespaces};
 use super::sweep::content_rows;
 use super::{Inner, Shared, Store};
 use crate::error::Result;
@@ -24,6 +25,9 @@ struct Audit {
     tombstones: HashSet<String>,
     /// Rows of text, payloads and vectors that no version was found for yet.
     content: HashSet<Vec<u8>>,
+    namespaces: Namespaces,
+    expiries: HashSet<Vec<u8>>,
+    needed_expiries: HashSet<Vec<u8>>,
 }
 
 impl Store {
@@ -69,7 +73,17 @@ impl Audit {
         };
         let name = || String::from_utf8_lossy(&row[1..]).into_owned();
         match row[0] {
-            keys::VALUE => self.counts.values += 1,
+            keys::VALUE => {
+                self.counts.values += 1;
+                self.value(row, &value);
+            }
+            keys::EXPIRY => {
+                self.expiries.insert(row.to_vec());
+            }
+            keys::NAMESPACE => match record::decode::<NamespaceState>(&value, "namespace") {
+                Ok(state) => _ = self.namespaces.insert(name(), state),
+                Err(error) => self.problems.push(error.to_string()),
+            },
             keys::RECALL => self.counts.recalls += 1,
             keys::TOMBSTONE => {
                 self.counts.tombstones += 1;
@@ -87,6 +101,18 @@ impl Audit {
         }
     }
 
+    /// A value that ends is found by the row of its expiry.
+    fn value(&mut self, row: &[u8], value: &[u8]) {
+        match (keys::parse_value(row), split_value(value)) {
+            (Some((namespace, key)), Some((expires_at, _))) => {
+                if expires_at != i64::MAX {
+                    self.needed_expiries.insert(keys::expiry(expires_at, namespace, key));
+                }
+            }
+            _ => self.problems.push(format!("value row {:?} cannot be read", String::from_utf8_lossy(row))),
+        }
+    }
+
     fn meta(&mut self, row: &[u8], value: &[u8]) {
         match (keys::parse_version(row), record::decode::<Meta>(value, "version")) {
             (Some((id, _)), Ok(meta)) => self.metas.entry(id.to_owned()).or_default().push(meta),
@@ -98,6 +124,13 @@ impl Audit {
     fn compare(mut self, shared: &Shared) -> Vec<String> {
         if self.counts != shared.head.counts {
             self.problems.push(format!("rows are {:?}, the head says {:?}", self.counts, shared.head.counts));
+        }
+        if self.namespaces != shared.namespaces {
+            self.problems
+                .push(format!("namespaces on the disk are {:?}, in memory {:?}", self.namespaces, shared.namespaces));
+        }
+        for row in self.needed_expiries.difference(&self.expiries) {
+            self.problems.push(format!("expiry {:?} of a value is missing", String::from_utf8_lossy(row)));
         }
         self.check_content();
         for entry in shared.catalog.entries() {
@@ -129,5 +162,57 @@ impl Audit {
         for row in self.content.iter().filter(|row| !needed.contains(*row)) {
             self.problems.push(format!("row {:?} belongs to no version", String::from_utf8_lossy(row)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{NamespaceOptions, Operation, StoreConfig};
+
+    /// A store with a value that ends, in a namespace with options.
+    fn store() -> Store {
+        let store = Store::open(StoreConfig::default()).unwrap();
+        let options = NamespaceOptions { ttl: Some(3_600_000_000), ..NamespaceOptions::default() };
+        let (namespace, key) = ("a".to_owned(), "k".to_owned());
+        store.commit(vec![Operation::Configure { namespace: namespace.clone(), options }]).unwrap();
+        store.commit(vec![Operation::Put { namespace, key, value: b"v".to_vec(), ttl: None }]).unwrap();
+        store
+    }
+
+    /// What is told after the first row of a table was replaced.
+    fn told(table: u8, value: Option<&[u8]>) -> Vec<String> {
+        let store = store();
+        store
+            .inner
+            .cold(|cold| {
+                let mut found = Vec::new();
+                cold.scan(&[table], &[table + 1], &mut |row, _| {
+                    found = row.to_vec();
+                    Ok(false)
+                })?;
+                let sealed = value.map(|value| frame::seal(&found, value, false));
+                cold.write(vec![(found, sealed)], true)
+            })
+            .unwrap();
+        store.verify().unwrap()
+    }
+
+    #[test]
+    fn finds_nothing_in_a_sound_store() {
+        assert_eq!(store().verify().unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn finds_missing_rows() {
+        assert!(told(keys::VALUE, None)[0].starts_with("rows are"));
+        assert!(told(keys::EXPIRY, None)[0].starts_with("expiry"));
+        assert!(told(keys::NAMESPACE, None)[0].starts_with("namespaces on the disk are {}"));
+    }
+
+    #[test]
+    fn finds_rows_that_cannot_be_read() {
+        assert!(told(keys::VALUE, Some(b"short"))[0].contains("cannot be read"));
+        assert!(told(keys::NAMESPACE, Some(b"?"))[0].contains("cannot be decoded"));
     }
 }

@@ -37,6 +37,11 @@ pub(super) fn sync(path: &Path) -> io::Result<()> {
     files(path)?.iter().try_for_each(|file| File::open(file)?.sync_all())
 }
 
+/// Bring a new file's or folder's name to the disk.
+pub(super) fn sync_name(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+}
+
 fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_path_buf()]);

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::digest::Digest;
+use super::digest::{self, Digest};
 use crate::error::{Error, Result};
 
 pub(super) const NAME: &str = "SEAL";
@@ -141,7 +141,7 @@ fn create(path: &Path, seal: &Seal) -> std::io::Result<()> {
     file.write_all(&seal.encode())?;
     file.sync_all()?;
     std::fs::rename(&new, path)?;
-    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+    digest::sync_name(path)
 }
 
 pub(super) fn beside(data: &Path) -> PathBuf {

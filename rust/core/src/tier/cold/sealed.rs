@@ -77,6 +77,9 @@ impl<E: FileEngine> Sealed<E> {
             seal = Seal { store: stamp.store, sequence: stamp.sequence, closed: None };
             file.write(&seal)?;
         }
+        if stamp.is_none() {
+            digest::sync_name(path).map_err(|error| Error::Storage(format!("{}: {error}", path.display())))?;
+        }
         let stamp = stamp.unwrap_or(Stamp { store: seal.store, ..Stamp::default() });
         compare(path, &seal, &stamp)?;
         Ok(Self {

@@ -1,0 +1,56 @@
+"""How long a store of 1,000,000 values takes until its first answer, and then to close."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from time import perf_counter
+
+import pytest
+
+from nt_memory import MemoryConfig, MemorySystem
+
+VALUES = 1_000_000
+VALUE = bytes(range(200))
+BATCH = 2000
+# Ends without a close, as by a kill.
+LEFT_OPEN = """
+import os, sys
+from nt_memory import MemoryConfig, MemorySystem
+memory = MemorySystem(MemoryConfig(storage_path=sys.argv[1], cold_engine=sys.argv[2]))
+memory.put("one", "key", b"")
+os._exit(0)
+"""
+
+
+def filled(path, engine: str) -> None:
+    with MemorySystem(
+        MemoryConfig(storage_path=path, cold_engine=engine, durability="none")
+    ) as memory:
+        for first in range(0, VALUES, BATCH):
+            memory.put_many("many", {f"key-{i:08}": VALUE for i in range(first, first + BATCH)})
+
+
+def first_answer(path, engine: str) -> tuple[float, float]:
+    """Milliseconds until a value is read, and those that closing takes."""
+    started = perf_counter()
+    memory = MemorySystem(MemoryConfig(storage_path=path, cold_engine=engine))
+    assert memory.get("many", f"key-{VALUES // 2:08}") == VALUE
+    answered = perf_counter()
+    memory.close()
+    return (answered - started) * 1e3, (perf_counter() - answered) * 1e3
+
+
+@pytest.mark.parametrize("engine", ["redb", "sled"])
+def test_open(tmp_path, engine, results):
+    path = tmp_path / "store"
+    filled(path, engine)
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    results.number(f"open/1m_values/{engine}/size", size / 1e6, "MB")
+    answer, close = first_answer(path, engine)
+    results.number(f"open/1m_values/{engine}/closed", answer, "ms")
+    results.number(f"open/1m_values/{engine}/close", close, "ms")
+    (path / "SEAL").write_bytes(b"")
+    results.number(f"open/1m_values/{engine}/empty_seal", first_answer(path, engine)[0], "ms")
+    subprocess.run([sys.executable, "-c", LEFT_OPEN, str(path), engine], check=True)
+    results.number(f"open/1m_values/{engine}/killed", first_answer(path, engine)[0], "ms")
