@@ -270,6 +270,18 @@ class Store(Protocol):
         """Return the version of a record visible at ``as_of``; None where there was none."""
         ...
 
+    def versions(self, id: str, /) -> list[RawRecord]:
+        """Return all versions of a record, in the order in which they were written.
+
+        What retention has erased is not among them.
+
+        Raises
+        ------
+        RecordNotFoundError, ForgottenError
+            There is no such record (any more).
+        """
+        ...
+
     def vector_search(self, query: Query, /) -> SearchResult:
         """Filter, score and rank records as of a time."""
         ...

@@ -12,7 +12,7 @@ from nt_memory.store import Commit, NamespaceOptions, Query, RawRecord, SearchRe
 from nt_memory.testing._filter import below, check, holds
 from nt_memory.testing._ids import Ids
 from nt_memory.testing._ranking import Ranking, Space, check_key
-from nt_memory.testing._state import State, check_id, check_name, check_namespace
+from nt_memory.testing._state import State, check_id, check_name, check_namespace, not_found
 from nt_memory.testing._version import Bound, Entry, Version
 
 if TYPE_CHECKING:
@@ -164,6 +164,18 @@ class ModelStore:
             msg = f"record {id} was forgotten; its content is gone, use a new id"
             raise ForgottenError(msg)
         return version.record
+
+    def versions(self, id: str, /) -> list[RawRecord]:
+        """Return all versions of a record, in the order in which they were written."""
+        self._ensure_open()
+        check_id(id)
+        entry = self._state.entries.get(id)
+        if entry is None or self._is_gone(entry):
+            raise not_found(id)
+        if entry.forgotten:
+            msg = f"record {id} was forgotten; its content is gone, use a new id"
+            raise ForgottenError(msg)
+        return sorted((version.record for version in entry.versions), key=lambda raw: raw.version)
 
     def vector_search(self, query: Query, /) -> SearchResult:
         """Filter, score and rank records as of a time."""

@@ -153,6 +153,13 @@ impl PyStore {
         found.map(|found| record::to_python(py, found)).transpose()
     }
 
+    /// Return all versions of a record that are kept.
+    #[pyo3(signature = (id, /))]
+    fn versions<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let found = guarded(py, || self.inner.versions(id))?;
+        found.into_iter().map(|found| record::to_python(py, found)).collect()
+    }
+
     /// Filter, score and rank records as of a time.
     #[pyo3(signature = (query, /))]
     fn vector_search<'py>(&self, py: Python<'py>, query: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {

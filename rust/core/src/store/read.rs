@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use super::horizon::{bound, check_history, check_horizon, check_recorded_by, check_scope};
 use super::ops::{NamespaceOptions, RecordedBy};
 use super::plan::split_value;
-use super::plan_records::forgotten;
+use super::plan_records::{forgotten, not_found};
 use super::{Inner, Shared, Store};
+use crate::catalog::Version;
 use crate::error::{Error, Result, value_error};
 use crate::namespace::{self, Namespace};
 use crate::record::{self, Body, Meta, Outcome, Record};
@@ -181,6 +182,37 @@ impl Store {
             std::thread::sleep(SETTLE);
         }
         self.inner.placed(Err(missing(id)))
+    }
+
+    /// All versions of a record that are kept, in the order in which they were written.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Forgotten`].
+    pub fn versions(&self, id: &str) -> Result<Vec<Record>> {
+        self.inner.ensure_usable()?;
+        record::validate_id(id)?;
+        for _ in 0..ATTEMPTS {
+            let numbers = self.kept_versions(id)?;
+            let found = numbers.into_iter().map(|number| self.inner.record(id, number));
+            if let Some(records) = found.collect::<Result<Option<Vec<_>>>>()? {
+                return Ok(records);
+            }
+            std::thread::sleep(SETTLE);
+        }
+        Err(missing(id))
+    }
+
+    fn kept_versions(&self, id: &str) -> Result<Vec<u32>> {
+        let now = self.inner.now();
+        let shared = self.inner.shared.read();
+        let entry = shared.catalog.entry(id).filter(|entry| !shared.has_erased(*entry, now));
+        let entry = entry.ok_or_else(|| not_found(id))?;
+        if entry.forgotten() {
+            return Err(forgotten(id));
+        }
+        let mut numbers: Vec<u32> = entry.versions().map(Version::number).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
     }
 
     /// A logged recall; waits for those still queued.
