@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use parking_lot::RwLock;
 
@@ -122,6 +122,38 @@ impl<E: ColdStore> ColdStore for Chunked<E> {
             };
             value.map_or(Ok(true), |value| visit(key, &value))
         })
+    }
+
+    fn visit_all(&self, visit: &mut Visitor<'_>) -> Result<()> {
+        // Parts lie behind all other rows, those of one value in their order, so one pass sees all.
+        let mut waiting: HashMap<Vec<u8>, (u32, Vec<u8>)> = HashMap::new();
+        self.inner.visit_all(&mut |key, row| match (key.first(), row.split_last()) {
+            (Some(&LARGE), _) => Ok(true),
+            (Some(&CHUNK), _) => {
+                // A checksum and an index of four bytes each end the key.
+                let (name, _) = key[1..].split_last_chunk::<8>().ok_or_else(broken)?;
+                let (missing, value) = waiting.get_mut(name).ok_or_else(broken)?;
+                value.extend_from_slice(row);
+                *missing -= 1;
+                if *missing > 0 {
+                    return Ok(true);
+                }
+                let (_, value) = waiting.remove(name).ok_or_else(broken)?;
+                visit(name, &value)
+            }
+            (_, Some((&CHUNKED, parts))) => {
+                let parts = Parts::parse(parts).filter(|parts| parts.count > 0).ok_or_else(broken)?;
+                waiting.insert(key.to_vec(), (parts.count, Vec::new()));
+                Ok(true)
+            }
+            (_, Some((&INLINE, row))) => visit(key, row),
+            _ => Err(broken()),
+        })?;
+        if waiting.is_empty() { Ok(()) } else { Err(broken()) }
+    }
+
+    fn has_snapshots(&self) -> bool {
+        self.inner.has_snapshots()
     }
 
     fn write(&self, changes: Vec<Change>, durable: bool) -> Result<()> {

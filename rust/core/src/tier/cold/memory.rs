@@ -28,6 +28,10 @@ impl ColdStore for MemoryCold {
         Ok(())
     }
 
+    fn has_snapshots(&self) -> bool {
+        true
+    }
+
     fn write(&self, changes: Vec<Change>, _durable: bool) -> Result<()> {
         let mut rows = self.rows.write();
         for (key, value) in changes {

@@ -39,6 +39,17 @@ pub trait ColdStore: Send + Sync {
     /// The engine's failure, or the visitor's.
     fn scan(&self, start: &[u8], end: &[u8], visit: &mut Visitor<'_>) -> Result<()>;
 
+    /// Visit every row, in any order; all of them as they were at one moment if the engine has snapshots.
+    ///
+    /// # Errors
+    /// The engine's failure, or the visitor's.
+    fn visit_all(&self, visit: &mut Visitor<'_>) -> Result<()> {
+        self.scan(&[], &[u8::MAX; 2], visit)
+    }
+
+    /// Whether a scan sees one state, whatever is written meanwhile.
+    fn has_snapshots(&self) -> bool;
+
     /// Apply all changes at once; on return they are on the disk if `durable`.
     ///
     /// # Errors

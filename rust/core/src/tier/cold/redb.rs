@@ -95,6 +95,10 @@ impl ColdStore for RedbCold {
         Ok(())
     }
 
+    fn has_snapshots(&self) -> bool {
+        true
+    }
+
     fn write(&self, changes: Vec<Change>, durable: bool) -> Result<()> {
         self.apply(&changes, durable).map_err(|error| at(&self.path, &error))
     }

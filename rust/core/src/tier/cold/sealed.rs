@@ -143,6 +143,10 @@ impl<E: FileEngine> ColdStore for Sealed<E> {
         cause.map_or(scanned, |cause| resume_unwind(cause))
     }
 
+    fn has_snapshots(&self) -> bool {
+        self.engine.as_ref().is_some_and(ColdStore::has_snapshots)
+    }
+
     fn write(&self, mut changes: Vec<Change>, durable: bool) -> Result<()> {
         let mut state = self.state.lock();
         let stamp = self.stamped(&state.stamp, &changes)?;

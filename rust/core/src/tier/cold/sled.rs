@@ -74,6 +74,10 @@ impl ColdStore for SledCold {
         Ok(())
     }
 
+    fn has_snapshots(&self) -> bool {
+        false
+    }
+
     fn write(&self, changes: Vec<Change>, durable: bool) -> Result<()> {
         let mut batch = ::sled::Batch::default();
         for (key, value) in changes {

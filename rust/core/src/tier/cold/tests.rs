@@ -95,6 +95,42 @@ fn a_reader_never_mixes_two_large_values() {
 }
 
 #[test]
+fn a_visit_of_all_sees_what_a_scan_sees() {
+    on_each_engine(|cold| {
+        let sizes = [0, 10, 61_440, 61_441, 300_000];
+        let changes = (0_u8..).zip(sizes).map(|(key, size)| (vec![b'k', key], Some(vec![key; size])));
+        cold.write(changes.chain([(vec![b'k', 4, 1], Some(vec![9; 70_000]))]).collect(), true).unwrap();
+        let mut seen = Vec::new();
+        cold.visit_all(&mut |key, value| {
+            seen.push((key.to_vec(), value.to_vec()));
+            Ok(true)
+        })
+        .unwrap();
+        seen.sort();
+        assert_eq!(seen, rows(cold, &[0], &[255; 9]));
+    });
+}
+
+#[test]
+fn a_visit_of_all_sees_one_state_of_redb() {
+    let directory = tempfile::tempdir().unwrap();
+    let cold = ColdEngine::Redb.open(directory.path()).unwrap();
+    let write = |byte: u8| {
+        let value = |size: usize| Some(vec![byte; size]);
+        cold.write(vec![(b"a".to_vec(), value(9)), (b"z".to_vec(), value(200_000))], false).unwrap();
+    };
+    write(0);
+    let mut seen = Vec::new();
+    cold.visit_all(&mut |_, value| {
+        write(1);
+        seen.push(value[0]);
+        Ok(true)
+    })
+    .unwrap();
+    assert_eq!(seen, [0, 0]);
+}
+
+#[test]
 fn a_reopened_engine_holds_what_was_written() {
     for engine in [ColdEngine::Redb, ColdEngine::Sled] {
         let directory = tempfile::tempdir().unwrap();
@@ -148,6 +184,10 @@ impl ColdStore for &MemoryCold {
 
     fn scan(&self, start: &[u8], end: &[u8], visit: &mut Visitor<'_>) -> Result<()> {
         (**self).scan(start, end, visit)
+    }
+
+    fn has_snapshots(&self) -> bool {
+        (**self).has_snapshots()
     }
 
     fn write(&self, changes: Vec<Change>, durable: bool) -> Result<()> {

@@ -45,6 +45,10 @@ impl ColdStore for Fragile {
         self.rows.scan(start, end, visit)
     }
 
+    fn has_snapshots(&self) -> bool {
+        false
+    }
+
     fn write(&self, changes: Vec<Change>, durable: bool) -> Result<()> {
         self.at("write");
         self.rows.write(changes, durable)
