@@ -29,8 +29,8 @@ LARGE = (65_537, 300_000)
 FORGOTTEN = "a tombstone"
 
 
-def open_store(path, engine, durability="group"):
-    """Open the store that writers and checks share, at a time that stands still."""
+def open_store(path, engine, durability="group", clock=None):
+    """Open the store that writers and checks share, at a time that stands still unless moved."""
     return _native.Store.open(
         str(path),
         engine=engine,
@@ -42,7 +42,7 @@ def open_store(path, engine, durability="group"):
         compression=True,
         max_memory_bytes=1 << 28,
         durability=durability,
-        clock=_native.Clock(manual=True, start_us=NOW),
+        clock=clock or _native.Clock(manual=True, start_us=NOW),
         seed=0,
     )
 
@@ -69,14 +69,21 @@ class Lane:
         """Where this lane writes."""
         return f"lane-{self.number}"
 
+    @property
+    def time(self):
+        """When the step that was made last is committed."""
+        return NOW
+
     def step(self):
         """Return the next batch, as if it had been applied."""
         rng = random.Random(f"{self.seed}/{self.number}/{self.done}")
         self.done += 1
+        return [*self._operations(rng), Put(self.namespace, PROGRESS, str(self.done).encode())]
+
+    def _operations(self, rng):
         kinds = (self._put, self._put_large, self._batch, self._delete)
         kinds += (self._count, self._write, self._write, self._settle, self._forget)
-        ops = rng.choice(kinds)(rng)
-        return [*ops, Put(self.namespace, PROGRESS, str(self.done).encode())]
+        return rng.choice(kinds)(rng)
 
     def advance(self, done):
         """Make steps until so many are done."""

@@ -21,6 +21,7 @@
 
 mod catalog;
 mod clock;
+mod disk;
 mod error;
 mod filter;
 mod fork;

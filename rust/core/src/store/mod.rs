@@ -30,6 +30,7 @@ use self::committer::Queue;
 use self::state::{Head, NamespaceState, Namespaces};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::fork;
 use crate::ids::IdSource;
@@ -270,7 +271,7 @@ impl Drop for Store {
 /// One process owns a directory: an advisory lock on a file that names its pid.
 fn lock_directory(path: &Path) -> Result<File> {
     let fail = |error: std::io::Error| Error::Storage(format!("{}: {error}", path.display()));
-    create_private(path).map_err(fail)?;
+    disk::create_folder(path).map_err(fail)?;
     let name = path.join("LOCK");
     let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(name).map_err(fail)?;
     match file.try_lock() {
@@ -292,14 +293,6 @@ fn lock_directory(path: &Path) -> Result<File> {
     file.rewind().map_err(fail)?;
     write!(file, "{}", std::process::id()).map_err(fail)?;
     Ok(file)
-}
-
-fn create_private(path: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 /// Engines panic on some damaged files; that is a damaged file, not the end of the process.

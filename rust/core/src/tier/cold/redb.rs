@@ -5,6 +5,7 @@ use ::redb::{Database, Durability, ReadableDatabase, TableDefinition};
 use super::{Change, ColdStore, Visitor};
 use crate::error::{Error, Result};
 
+const CACHE: usize = 64 << 20;
 const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
 
 /// redb: one B-tree in one file.
@@ -19,17 +20,11 @@ impl RedbCold {
     /// # Errors
     /// [`Error::Corruption`] for a file that is no sound redb database, else [`Error::Storage`].
     pub fn open(path: &Path) -> Result<Self> {
-        let database =
-            Database::builder().set_cache_size(64 << 20).create(path).map_err(|error| at(path, &error.into()))?;
-        let cold = Self { database, path: path.to_path_buf() };
-        cold.create_table().map_err(|error| at(path, &error))?;
-        Ok(cold)
-    }
-
-    fn create_table(&self) -> std::result::Result<(), ::redb::Error> {
-        let transaction = self.database.begin_write()?;
-        transaction.open_table(ROWS)?;
-        Ok(transaction.commit()?)
+        if !path.exists() {
+            create(path).map_err(|error| at(path, &error))?;
+        }
+        let database = Database::builder().set_cache_size(CACHE).open(path).map_err(|error| at(path, &error.into()))?;
+        Ok(Self { database, path: path.to_path_buf() })
     }
 
     fn read(&self, key: &[u8]) -> std::result::Result<Option<Vec<u8>>, ::redb::Error> {
@@ -51,6 +46,21 @@ impl RedbCold {
         }
         Ok(transaction.commit()?)
     }
+}
+
+/// redb refuses a file whose making was broken off, so the file gets its name when it is whole.
+fn create(path: &Path) -> std::result::Result<(), ::redb::Error> {
+    let unfinished = path.with_extension("new");
+    match std::fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let database = Database::create(&unfinished)?;
+    let transaction = database.begin_write()?;
+    transaction.open_table(ROWS)?;
+    transaction.commit()?;
+    drop(database);
+    Ok(std::fs::rename(&unfinished, path)?)
 }
 
 impl ColdStore for RedbCold {
