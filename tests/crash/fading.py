@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from crash.workload import NOW, Lane, some_bytes
 from nt_memory.store import Configure, NamespaceOptions, Put
-
-from crash.workload import NOW, Lane, _bytes
 
 SECOND = 1_000_000
 RETENTION = 8 * SECOND
@@ -33,7 +32,10 @@ class Fading(Lane):
         return ops if self.done > 1 else [Configure(self.namespace, options), *ops]
 
     def _put_fading(self, rng):
-        key, value = f"small-{rng.randrange(6):02}", _bytes(rng, 0, 2000)
+        key, value = f"small-{rng.randrange(6):02}", some_bytes(rng, 0, 2000)
         life = rng.randint(1, LONGEST_LIFE) * SECOND
         self.values[key], self.ends[key] = value, self.time + life
         return [Put(self.namespace, key, value, life)]
+
+
+KINDS = {"Lane": Lane, "Fading": Fading}

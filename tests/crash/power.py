@@ -2,7 +2,6 @@
 
 import json
 import random
-import shutil
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -63,24 +62,29 @@ class Recording:
 
 
 def record(story, engine, seed):
-    """Let the writers of a story run under watch."""
+    """Let the writers of a story run under watch, in a place of their own."""
     with workplace() as place:
-        root = place / "root"
-        root.mkdir()
-        order = Order(str(root / PLACE), engine, seed, story.durability, story.early)
-        done = 0
-        for steps, closes in story.runs:
-            run = replace(order, steps=steps, closes=closes, lane=story.lane)
-            _write(run, [done] * story.lanes, preloaded(root, place / "log"))
-            done += steps
-        return Recording(story, run, events(place / "log"))
+        return record_in(place, story, engine, seed)
+
+
+def record_in(place, story, engine, seed):
+    """Let the writers of a story run under watch."""
+    root = Path(place, "root")
+    root.mkdir()
+    order = Order(str(root / PLACE), engine, seed, story.durability, story.early)
+    done = 0
+    for steps, closes in story.runs:
+        run = replace(order, steps=steps, closes=closes, lane=story.lane)
+        _write(run, [done] * story.lanes, preloaded(root, place / "log"))
+        done += steps
+    return Recording(story, run, events(place / "log"))
 
 
 def _write(order, done, environment):
     with python("crash.writer", environment=environment) as writer:
         told(writer, json.dumps({**vars(order), "done": done}))
         _, errors = writer.communicate(timeout=60)
-    assert writer.returncode == 0 and not errors, errors.decode()
+    assert (writer.returncode, errors) == (0, b""), errors.decode()
 
 
 @contextmanager
@@ -126,8 +130,3 @@ def laid(image):
         root = place / "root"
         lay(image, root)
         yield root / PLACE
-
-
-def remove(path):
-    """Remove a directory that may be there."""
-    shutil.rmtree(path, ignore_errors=True)

@@ -14,7 +14,7 @@ def shim():
     """Build the shim once, into a directory that lasts as long as this process."""
     compiler = shutil.which("cc")
     if compiler is None:
-        msg = "no C compiler: the power-cut tests build tests/crash/shim.c with cc; install gcc or clang"
+        msg = "no C compiler (cc), which builds tests/crash/shim.c: install gcc or clang"
         raise FileNotFoundError(msg)
     # Kept in the cache, so that it goes with the process.
     folder = tempfile.TemporaryDirectory(prefix="nt-memory-shim-")

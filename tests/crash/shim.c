@@ -153,8 +153,12 @@ ssize_t write(int fd, const void *data, size_t size) { return put(fd, &(struct i
 ssize_t pwrite(int fd, const void *data, size_t size, off_t at) { return put(fd, &(struct iovec){(void *)data, size}, 1, at); }
 ssize_t writev(int fd, const struct iovec *parts, int count) { return put(fd, parts, count, -1); }
 ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at) { return put(fd, parts, count, at); }
+ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t at, int flags) {
+    return flags ? (errno = EOPNOTSUPP, -1) : put(fd, parts, count, at);
+}
 ssize_t pwrite64(int, const void *, size_t, off64_t) __attribute__((alias("pwrite")));
 ssize_t pwritev64(int, const struct iovec *, int, off64_t) __attribute__((alias("pwritev")));
+ssize_t pwritev64v2(int, const struct iovec *, int, off64_t, int) __attribute__((alias("pwritev2")));
 
 /* A call on an open file: `CALL`, and what is noted once it was made. */
 #define CHANGE(fd, group, CALL, KIND, AT)                     \

@@ -91,7 +91,7 @@ class Lane:
             self.step()
 
     def _put(self, rng):
-        key, value = f"small-{rng.randrange(SMALL_KEYS):02}", _bytes(rng, 0, 2000)
+        key, value = f"small-{rng.randrange(SMALL_KEYS):02}", some_bytes(rng, 0, 2000)
         self.values[key] = value
         return [Put(self.namespace, key, value)]
 
@@ -124,7 +124,7 @@ class Lane:
             text=f"step {self.done}",
             embeddings={SPACE: np.array([rng.gauss(0, 1) for _ in range(DIM)], dtype=np.float32)},
             attributes={"size": float(rng.randint(1, 9))},
-            payload=_bytes(rng, 1, 100_000) if rng.random() < 0.1 else _bytes(rng, 1, 500),
+            payload=some_bytes(rng, 1, 100_000) if rng.random() < 0.1 else some_bytes(rng, 1, 500),
         )
         self.records[record.id] = record
         return [Write(record)]
@@ -133,7 +133,7 @@ class Lane:
         if not self.records:
             return []
         id = rng.choice(sorted(self.records))
-        outcome = RawOutcome(reward=rng.gauss(0, 1), known_at=NOW, payload=_bytes(rng, 1, 200))
+        outcome = RawOutcome(reward=rng.gauss(0, 1), known_at=NOW, payload=some_bytes(rng, 1, 200))
         before = self.records[id]
         self.records[id] = replace(before, outcome=outcome, version=before.version + 1)
         return [Settle(id, outcome, revise=before.outcome is not None)]
@@ -148,7 +148,7 @@ class Lane:
         return [Forget(ids)]
 
 
-def _bytes(rng, low, high):
+def some_bytes(rng, low, high):
     """Return bytes that compress, or do not."""
     size = rng.randint(low, high)
     return rng.randbytes(size) if rng.random() < 0.5 else bytes([rng.randrange(256)]) * size
@@ -178,11 +178,11 @@ def _wrong_values(lane, store):
 
 def _wrong_records(lane, store):
     for id, expected in lane.records.items():
-        found = _fetched(store, id)
-        if found is None or found is FORGOTTEN or not _same(found, expected):
+        found = fetched(store, id)
+        if found is None or found is FORGOTTEN or not same(found, expected):
             yield f"record {id} is {found}, expected {expected}"
     for id in lane.forgotten:
-        found = _fetched(store, id)
+        found = fetched(store, id)
         if found is not FORGOTTEN:
             yield f"record {id} was forgotten and is {found}"
     query = Query(space=SPACE, vector=np.ones(DIM, dtype=np.float32), namespace=lane.namespace)
@@ -193,14 +193,16 @@ def _wrong_records(lane, store):
         yield f"a search counts {found.forgotten} forgotten records of {len(lane.forgotten)}"
 
 
-def _fetched(store, id):
+def fetched(store, id):
+    """Return a record, ``None``, or that it was forgotten."""
     try:
         return store.fetch(id)
     except ForgottenError:
         return FORGOTTEN
 
 
-def _same(found, expected):
+def same(found, expected):
+    """Whether two records differ in nothing but what the store decides."""
     plain = {"embeddings": {}, "recorded_at": 0, "commit": 0}
     return replace(found, **plain) == replace(expected, **plain) and np.array_equal(
         found.embeddings[SPACE], expected.embeddings[SPACE]

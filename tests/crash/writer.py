@@ -6,11 +6,9 @@ import os
 import sys
 import threading
 
-from crash.fading import Fading
-from crash.workload import NOW, Lane, open_store
+from crash.fading import KINDS
+from crash.workload import NOW, open_store
 from nt_memory import _native
-
-LANES = {"Lane": Lane, "Fading": Fading}
 
 
 def acknowledge(lane):
@@ -33,7 +31,7 @@ def write(store, lane, clock, order):
 def main():
     """Wait for the order, then write it on one thread a lane."""
     order = json.loads(sys.stdin.readline())
-    lanes = [LANES[order["lane"]](order["seed"], number) for number in range(len(order["done"]))]
+    lanes = [KINDS[order["lane"]](order["seed"], number) for number in range(len(order["done"]))]
     for lane, done in zip(lanes, order["done"], strict=True):
         lane.advance(done)
     clock = _native.Clock(manual=True, start_us=NOW)
