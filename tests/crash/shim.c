@@ -34,7 +34,7 @@ static pthread_mutex_t order = PTHREAD_MUTEX_INITIALIZER;
 static const char *root;
 static size_t root_length;
 static int notes = -1;
-static struct { long groups, left, error, forever, torn, seen, fired; } fault;
+static struct { long groups, left, error, forever, torn, struck; } fault;
 
 __attribute__((constructor)) static void begin(void) {
     const char *path = getenv("NT_SHIM_LOG");
@@ -51,30 +51,28 @@ __attribute__((constructor)) static void begin(void) {
 /* From now on, fail the nth call of these groups; with `torn` a write first writes half. */
 void shim_arm(long groups, long nth, long error, long forever, long torn) {
     pthread_mutex_lock(&order);
-    fault = (__typeof__(fault)){groups, nth, error, forever, torn, 0, 0};
+    fault = (__typeof__(fault)){groups, nth, error, forever, torn, 0};
     pthread_mutex_unlock(&order);
 }
 
-/* Fail nothing more; return how many calls failed. */
-long shim_disarm(void) {
+/* Fail nothing more. */
+void shim_disarm(void) {
     pthread_mutex_lock(&order);
     fault.groups = 0;
     pthread_mutex_unlock(&order);
-    return fault.fired;
 }
 
-/* How many calls of the groups there were since shim_arm. */
-long shim_seen(void) { return fault.seen; }
+/* How many calls failed since shim_arm. */
+long shim_struck(void) { return fault.struck; }
 
-/* The error that this call shall get; 0 for none, -1 for half a write. */
-static int failing(enum group group) {
+/* The error that this call shall get; 0 for none, -1 for half of what has so many bytes. */
+static int failing(enum group group, size_t size) {
     if (!(fault.groups & group)) return 0;
-    fault.seen++;
     if (fault.left > 1) return fault.left--, 0;
-    if (fault.left == 1 && fault.torn && group == WRITES) return fault.torn = 0, -1;
+    if (fault.left == 1 && fault.torn && size > 1) return fault.torn = 0, -1;
     if (fault.left < 1 && !fault.forever) return 0;
     fault.left = 0;
-    fault.fired++;
+    fault.struck++;
     return errno = fault.error;
 }
 
@@ -142,7 +140,7 @@ static ssize_t put(int fd, const struct iovec *parts, int count, off_t at) {
     pthread_mutex_lock(&order);
     off_t start = at;
     if (!said && at < 0) start = fcntl(fd, F_GETFL) & O_APPEND ? about.st_size : lseek(fd, 0, SEEK_CUR);
-    int error = said ? 0 : failing(WRITES);
+    int error = said ? 0 : failing(WRITES, parts->iov_len);
     ssize_t done = error > 0 ? -1 : error < 0 ? half(fd, parts, at) : whole(fd, parts, count, at);
     note_parts(said ? ACK : WRITE, about.st_ino, said ? 0 : start, parts, done);
     pthread_mutex_unlock(&order);
@@ -165,7 +163,7 @@ ssize_t pwritev64v2(int, const struct iovec *, int, off64_t, int) __attribute__(
     struct stat about;                                        \
     if (!watched(fd, &about)) return CALL;                    \
     pthread_mutex_lock(&order);                               \
-    int result = failing(group) ? -1 : CALL;                  \
+    int result = failing(group, 0) ? -1 : CALL;                  \
     if (result == 0) note(KIND, about.st_ino, AT, NULL, 0);   \
     pthread_mutex_unlock(&order);                             \
     return result;
@@ -194,7 +192,7 @@ static int sync_with(long call, int fd) {
     if (!watched(fd, &about)) return syscall(call, fd);
     uint64_t thread = syscall(SYS_gettid);
     pthread_mutex_lock(&order);
-    int error = failing(SYNCS);
+    int error = failing(SYNCS, 0);
     if (!error) note(SYNC, about.st_ino, thread, NULL, 0);
     pthread_mutex_unlock(&order);
     int result = error ? -1 : syscall(call, fd);
@@ -212,7 +210,7 @@ int fdatasync(int fd) { return sync_with(SYS_fdatasync, fd); }
 int sync_file_range(int fd, off64_t at, off64_t size, unsigned flags) {
     struct stat about;
     pthread_mutex_lock(&order);
-    int error = watched(fd, &about) ? failing(SYNCS) : 0;
+    int error = watched(fd, &about) ? failing(SYNCS, 0) : 0;
     pthread_mutex_unlock(&order);
     return error ? -1 : syscall(SYS_sync_file_range, fd, at, size, flags);
 }
@@ -227,7 +225,7 @@ int openat(int dir, const char *path, int flags, ...) {
     if (!name) return syscall(SYS_openat, dir, path, flags, mode);
     pthread_mutex_lock(&order);
     uint64_t known = inode(AT_FDCWD, absolute);
-    int fd = failing(NAMES) ? -1 : syscall(SYS_openat, dir, path, flags, mode);
+    int fd = failing(NAMES, 0) ? -1 : syscall(SYS_openat, dir, path, flags, mode);
     if (fd >= 0 && !known) note_path(CREATE, inode(AT_FDCWD, absolute), name);
     if (fd >= 0 && known && flags & O_TRUNC) note(RESIZE, known, 0, NULL, 0);
     pthread_mutex_unlock(&order);
@@ -253,7 +251,7 @@ int creat(const char *path, mode_t mode) { return open(path, O_CREAT | O_WRONLY 
     const char *name = root ? locate(dir, path, absolute) : NULL;           \
     if (!name) return CALL;                                                 \
     pthread_mutex_lock(&order);                                             \
-    int result = failing(NAMES) ? -1 : CALL;                                \
+    int result = failing(NAMES, 0) ? -1 : CALL;                                \
     if (result == 0) note_path(KIND, inode(AT_FDCWD, absolute), name);      \
     pthread_mutex_unlock(&order);                                           \
     return result;
@@ -275,7 +273,7 @@ int renameat(int from, const char *old, int to, const char *path) {
     if (!left || !name) return syscall(SYS_renameat2, from, old, to, path, 0);
     int length = snprintf(both, sizeof both, "%s%c%s", left, 0, name);
     pthread_mutex_lock(&order);
-    int result = failing(NAMES) ? -1 : syscall(SYS_renameat2, from, old, to, path, 0);
+    int result = failing(NAMES, 0) ? -1 : syscall(SYS_renameat2, from, old, to, path, 0);
     if (result == 0) note(RENAME, inode(AT_FDCWD, after), 0, both, length);
     pthread_mutex_unlock(&order);
     return result;

@@ -16,8 +16,8 @@ mod verify;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
@@ -108,6 +108,8 @@ pub(crate) struct Inner {
     pub durable: bool,
     max_memory_bytes: usize,
     directory: Option<PathBuf>,
+    /// Why the disk is not asked any more.
+    failed: OnceLock<Error>,
     /// Fork generation at open, or [`CLOSED`].
     owner: AtomicU32,
 }
@@ -123,8 +125,25 @@ impl Inner {
 
     /// Run something on the durable engine; close waits for it.
     pub(crate) fn cold<T>(&self, run: impl FnOnce(&dyn ColdStore) -> Result<T>) -> Result<T> {
+        self.ensure_sound()?;
         let cold: RwLockReadGuard<'_, _> = self.cold.read();
-        run(cold.as_deref().ok_or(Error::Closed)?)
+        let cold = cold.as_deref().ok_or(Error::Closed)?;
+        guard_panics(self.directory().unwrap_or(Path::new("")), || run(cold))
+    }
+
+    /// Whether the disk may still be asked.
+    pub(crate) fn ensure_sound(&self) -> Result<()> {
+        self.failed.get().map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    /// Ask the disk nothing more: whether a failed write reached it is not known, and what the engine
+    /// or the system's cache say of it may not be what is there after the next start.
+    pub(crate) fn fail(&self, error: &Error) {
+        let stop = "the store asks the disk nothing after a failed write";
+        self.failed.get_or_init(|| match error {
+            Error::Full(text) => Error::Full(format!("{stop} ({text}); make room and open it again")),
+            error => Error::Storage(format!("{stop} ({error}); open it again")),
+        });
     }
 
     /// Time of a call: the clock's, and never before what was committed.
@@ -179,6 +198,7 @@ impl Store {
             durable: config.durable,
             max_memory_bytes: config.max_memory_bytes,
             directory: config.path,
+            failed: OnceLock::new(),
             owner: AtomicU32::new(fork::generation()),
         });
         inner.share_memory();
@@ -270,7 +290,7 @@ impl Drop for Store {
 
 /// One process owns a directory: an advisory lock on a file that names its pid.
 fn lock_directory(path: &Path) -> Result<File> {
-    let fail = |error: std::io::Error| Error::Storage(format!("{}: {error}", path.display()));
+    let fail = |error: std::io::Error| Error::io(path, &error);
     disk::create_folder(path).map_err(fail)?;
     let name = path.join("LOCK");
     let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(name).map_err(fail)?;
@@ -295,11 +315,11 @@ fn lock_directory(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Engines panic on some damaged files; that is a damaged file, not the end of the process.
+/// Engines panic on some damaged files and failed writes; that is not the end of the process.
 fn guard_panics<T>(directory: &Path, open: impl FnOnce() -> Result<T>) -> Result<T> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(open)).unwrap_or_else(|_| {
         Err(Error::Corruption(format!(
-            "the engine could not read its files in {}; restore a backup",
+            "the engine gave up on its files in {}; open it again, or restore a backup",
             directory.display()
         )))
     })

@@ -84,7 +84,7 @@ impl ColdEngine {
         // What is committed from now on must be found again.
         let folders: &[&Path] = if path.is_dir() { &[&path, directory] } else { &[directory] };
         for folder in folders {
-            disk::sync_folder(folder).map_err(|error| Error::Storage(format!("{}: {error}", folder.display())))?;
+            disk::sync_folder(folder).map_err(|error| Error::io(folder, &error))?;
         }
         Ok(cold)
     }

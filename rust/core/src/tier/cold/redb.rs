@@ -90,9 +90,7 @@ impl ColdStore for RedbCold {
     }
 
     fn size_bytes(&self) -> Result<u64> {
-        std::fs::metadata(&self.path)
-            .map(|metadata| metadata.len())
-            .map_err(|error| Error::Storage(format!("{}: {error}", self.path.display())))
+        std::fs::metadata(&self.path).map(|metadata| metadata.len()).map_err(|error| Error::io(&self.path, &error))
     }
 }
 
@@ -102,6 +100,7 @@ fn at(path: &Path, error: &::redb::Error) -> Error {
         ::redb::Error::Corrupted(_) | ::redb::Error::UpgradeRequired(_) => {
             Error::Corruption(format!("{text}; restore a backup of this file"))
         }
+        ::redb::Error::Io(error) => Error::io(path, error),
         _ => Error::Storage(text),
     }
 }
