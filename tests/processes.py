@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -11,15 +12,15 @@ TESTS = str(Path(__file__).parent)
 
 
 @contextmanager
-def python(module, *arguments):
+def python(module, *arguments, environment=None, errors=subprocess.PIPE):
     """Run ``python -m module arguments``; kill it at the end."""
     paths = [TESTS, *(path for path in sys.path if path)]
     process = subprocess.Popen(
         [sys.executable, "-m", module, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **(environment or {})},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=errors,
     )
     with process:
         try:
@@ -47,3 +48,8 @@ def answer(module, *arguments):
         said, errors = process.communicate()
     assert process.returncode == 0, errors.decode()
     return json.loads(said.splitlines()[-1])
+
+
+def hangs(process, seconds):
+    """Whether a process says nothing for so long; one that ends does not hang."""
+    return not select.select([process.stdout], [], [], seconds)[0]

@@ -27,7 +27,8 @@ class LostError(AssertionError):
 class Order:
     """What the writers of one directory are told.
 
-    ``early`` makes writers that acknowledge what is not on the disk yet.
+    ``early`` makes writers that acknowledge what is not on the disk yet; a
+    writer with ``steps`` ends after them, with a close or without.
     """
 
     path: str
@@ -35,6 +36,9 @@ class Order:
     seed: int
     durability: str = "group"
     early: bool = False
+    steps: int = 0
+    closes: bool = True
+    lane: str = "Lane"
 
 
 def kill_often(order, kills):

@@ -29,8 +29,8 @@ LARGE = (65_537, 300_000)
 FORGOTTEN = "a tombstone"
 
 
-def open_store(path, engine, durability="group"):
-    """Open the store that writers and checks share, at a time that stands still."""
+def open_store(path, engine, durability="group", clock=None):
+    """Open the store that writers and checks share, at a time that stands still unless moved."""
     return _native.Store.open(
         str(path),
         engine=engine,
@@ -42,7 +42,7 @@ def open_store(path, engine, durability="group"):
         compression=True,
         max_memory_bytes=1 << 28,
         durability=durability,
-        clock=_native.Clock(manual=True, start_us=NOW),
+        clock=clock or _native.Clock(manual=True, start_us=NOW),
         seed=0,
     )
 
@@ -69,14 +69,21 @@ class Lane:
         """Where this lane writes."""
         return f"lane-{self.number}"
 
+    @property
+    def time(self):
+        """When the step that was made last is committed."""
+        return NOW
+
     def step(self):
         """Return the next batch, as if it had been applied."""
         rng = random.Random(f"{self.seed}/{self.number}/{self.done}")
         self.done += 1
+        return [*self._operations(rng), Put(self.namespace, PROGRESS, str(self.done).encode())]
+
+    def _operations(self, rng):
         kinds = (self._put, self._put_large, self._batch, self._delete)
         kinds += (self._count, self._write, self._write, self._settle, self._forget)
-        ops = rng.choice(kinds)(rng)
-        return [*ops, Put(self.namespace, PROGRESS, str(self.done).encode())]
+        return rng.choice(kinds)(rng)
 
     def advance(self, done):
         """Make steps until so many are done."""
@@ -84,7 +91,7 @@ class Lane:
             self.step()
 
     def _put(self, rng):
-        key, value = f"small-{rng.randrange(SMALL_KEYS):02}", _bytes(rng, 0, 2000)
+        key, value = f"small-{rng.randrange(SMALL_KEYS):02}", some_bytes(rng, 0, 2000)
         self.values[key] = value
         return [Put(self.namespace, key, value)]
 
@@ -117,7 +124,7 @@ class Lane:
             text=f"step {self.done}",
             embeddings={SPACE: np.array([rng.gauss(0, 1) for _ in range(DIM)], dtype=np.float32)},
             attributes={"size": float(rng.randint(1, 9))},
-            payload=_bytes(rng, 1, 100_000) if rng.random() < 0.1 else _bytes(rng, 1, 500),
+            payload=some_bytes(rng, 1, 100_000) if rng.random() < 0.1 else some_bytes(rng, 1, 500),
         )
         self.records[record.id] = record
         return [Write(record)]
@@ -126,7 +133,7 @@ class Lane:
         if not self.records:
             return []
         id = rng.choice(sorted(self.records))
-        outcome = RawOutcome(reward=rng.gauss(0, 1), known_at=NOW, payload=_bytes(rng, 1, 200))
+        outcome = RawOutcome(reward=rng.gauss(0, 1), known_at=NOW, payload=some_bytes(rng, 1, 200))
         before = self.records[id]
         self.records[id] = replace(before, outcome=outcome, version=before.version + 1)
         return [Settle(id, outcome, revise=before.outcome is not None)]
@@ -141,7 +148,7 @@ class Lane:
         return [Forget(ids)]
 
 
-def _bytes(rng, low, high):
+def some_bytes(rng, low, high):
     """Return bytes that compress, or do not."""
     size = rng.randint(low, high)
     return rng.randbytes(size) if rng.random() < 0.5 else bytes([rng.randrange(256)]) * size
@@ -171,11 +178,11 @@ def _wrong_values(lane, store):
 
 def _wrong_records(lane, store):
     for id, expected in lane.records.items():
-        found = _fetched(store, id)
-        if found is None or found is FORGOTTEN or not _same(found, expected):
+        found = fetched(store, id)
+        if found is None or found is FORGOTTEN or not same(found, expected):
             yield f"record {id} is {found}, expected {expected}"
     for id in lane.forgotten:
-        found = _fetched(store, id)
+        found = fetched(store, id)
         if found is not FORGOTTEN:
             yield f"record {id} was forgotten and is {found}"
     query = Query(space=SPACE, vector=np.ones(DIM, dtype=np.float32), namespace=lane.namespace)
@@ -186,14 +193,16 @@ def _wrong_records(lane, store):
         yield f"a search counts {found.forgotten} forgotten records of {len(lane.forgotten)}"
 
 
-def _fetched(store, id):
+def fetched(store, id):
+    """Return a record, ``None``, or that it was forgotten."""
     try:
         return store.fetch(id)
     except ForgottenError:
         return FORGOTTEN
 
 
-def _same(found, expected):
+def same(found, expected):
+    """Whether two records differ in nothing but what the store decides."""
     plain = {"embeddings": {}, "recorded_at": 0, "commit": 0}
     return replace(found, **plain) == replace(expected, **plain) and np.array_equal(
         found.embeddings[SPACE], expected.embeddings[SPACE]

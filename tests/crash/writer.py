@@ -1,11 +1,14 @@
 """The process that is killed: it writes, and says each batch that is on the disk."""
 
+import itertools
 import json
 import os
 import sys
 import threading
 
-from crash.workload import Lane, open_store
+from crash.fading import KINDS
+from crash.workload import NOW, open_store
+from nt_memory import _native
 
 
 def acknowledge(lane):
@@ -13,26 +16,34 @@ def acknowledge(lane):
     os.write(1, f"{lane.number} {lane.done}\n".encode())
 
 
-def write(store, lane, early):
-    """Write until killed, or until nobody listens."""
-    while True:
+def write(store, lane, clock, order):
+    """Write so many steps, or until killed."""
+    for _ in range(order["steps"]) if order["steps"] else itertools.count():
         batch = lane.step()
-        if early:
+        clock.set_us(lane.time)
+        if order["early"]:
             acknowledge(lane)
         store.commit(batch)
-        if not early:
+        if not order["early"]:
             acknowledge(lane)
 
 
 def main():
     """Wait for the order, then write it on one thread a lane."""
     order = json.loads(sys.stdin.readline())
-    lanes = [Lane(order["seed"], number) for number in range(len(order["done"]))]
+    lanes = [KINDS[order["lane"]](order["seed"], number) for number in range(len(order["done"]))]
     for lane, done in zip(lanes, order["done"], strict=True):
         lane.advance(done)
-    store = open_store(order["path"], order["engine"], order["durability"])
-    for lane in lanes:
-        threading.Thread(target=write, args=(store, lane, order["early"])).start()
+    clock = _native.Clock(manual=True, start_us=NOW)
+    store = open_store(order["path"], order["engine"], order["durability"], clock)
+    threads = [threading.Thread(target=write, args=(store, lane, clock, order)) for lane in lanes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if not order["closes"]:
+        os._exit(0)
+    store.close()
 
 
 if __name__ == "__main__":

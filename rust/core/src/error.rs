@@ -71,6 +71,15 @@ pub enum Error {
     Internal(String),
 }
 
+impl Error {
+    /// What the system says of a file or folder.
+    pub(crate) fn io(path: &std::path::Path, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        let text = format!("{}: {error}", path.display());
+        if matches!(error.kind(), StorageFull | QuotaExceeded) { Self::Full(text) } else { Self::Storage(text) }
+    }
+}
+
 /// Result of the core.
 pub type Result<T> = std::result::Result<T, Error>;
 

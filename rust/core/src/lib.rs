@@ -22,6 +22,7 @@
 mod catalog;
 mod clock;
 mod column;
+mod disk;
 mod error;
 mod filter;
 mod fork;

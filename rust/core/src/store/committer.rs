@@ -201,31 +201,20 @@ pub(crate) fn start(inner: Arc<Inner>) -> Result<JoinHandle<()>> {
 }
 
 fn run(inner: &Inner) {
-    let mut failed: Option<Error> = None;
     let mut last_group = 0;
     let mut due = sweep::Due::default();
     while let Some(group) = inner.queue.take(last_group) {
         let mut waiting = Vec::new();
-        let outcome = failed.clone().map_or_else(
-            || {
-                catch_unwind(AssertUnwindSafe(|| commit_group(inner, &group, &mut due, &mut waiting))).unwrap_or_else(
-                    |_| Err(Error::Internal("the committer panicked; reopen the store, and please report it".into())),
-                )
-            },
-            Err,
-        );
-        last_group = group.iter().filter(|message| !matches!(message, Message::Log(..))).count();
-        answer(&group, waiting, outcome.as_ref().err());
-        if let Err(error) = outcome {
-            // Whether a failed write reached the disk is not known, so nothing may be built on it.
-            failed.get_or_insert_with(|| match error {
-                Error::Full(text) => Error::Full(text),
-                error => Error::Storage(format!("the store is read-only after a failed write ({error}); reopen it")),
+        let outcome = catch_unwind(AssertUnwindSafe(|| commit_group(inner, &group, &mut due, &mut waiting)))
+            .unwrap_or_else(|_| {
+                Err(Error::Internal("the committer panicked; reopen the store, and please report it".into()))
             });
+        last_group = group.iter().filter(|message| !matches!(message, Message::Log(..))).count();
+        // Full was found before the write, or the write has said so itself: the next may go.
+        if let Some(error) = outcome.as_ref().err().filter(|error| !matches!(error, Error::Full(_))) {
+            inner.fail(error);
         }
-        if matches!(failed, Some(Error::Full(_))) {
-            failed = None;
-        }
+        answer(&group, waiting, outcome.as_ref().err());
     }
 }
 
@@ -260,6 +249,7 @@ fn commit_group(
     due: &mut sweep::Due,
     planned: &mut Vec<Option<Result<Commit>>>,
 ) -> Result<()> {
+    inner.ensure_sound()?;
     let started = inner.clock.monotonic_us();
     let _writing = inner.writing.lock();
     let mut staged = Staged::default();
@@ -312,7 +302,7 @@ fn write(inner: &Inner, head: &mut Head, staged: &Staged, durable: bool) -> Resu
         })
         .collect();
     ensure_space(inner, &changes)?;
-    inner.cold(|cold| cold.write(changes, durable))
+    inner.cold(|cold| cold.write(changes, durable)).inspect_err(|error| inner.fail(error))
 }
 
 fn ensure_space(inner: &Inner, changes: &[Change]) -> Result<()> {

@@ -17,8 +17,8 @@ mod verify;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -32,6 +32,7 @@ use self::committer::Queue;
 use self::state::{Head, NamespaceState, Namespaces};
 use crate::catalog::{Catalog, Entry};
 use crate::clock::Clock;
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::fork;
 use crate::ids::IdSource;
@@ -115,6 +116,8 @@ pub(crate) struct Inner {
     pub durable: bool,
     max_memory_bytes: usize,
     directory: Option<PathBuf>,
+    /// Why the disk is not asked any more.
+    failed: OnceLock<Error>,
     /// Fork generation at open, or [`CLOSED`].
     owner: AtomicU32,
 }
@@ -130,6 +133,7 @@ impl Inner {
 
     /// Run something on the durable engine; close waits for it.
     pub(crate) fn cold<T>(&self, run: impl FnOnce(&dyn ColdStore) -> Result<T>) -> Result<T> {
+        self.ensure_sound()?;
         let cold: RwLockReadGuard<'_, _> = self.cold.read();
         self.placed(run(cold.as_deref().ok_or(Error::Closed)?))
     }
@@ -137,6 +141,21 @@ impl Inner {
     /// Damage is told with the directory where it is.
     pub(crate) fn placed<T>(&self, result: Result<T>) -> Result<T> {
         result.map_err(|error| located(self.directory.as_deref(), error))
+    }
+
+    /// Whether the disk may still be asked.
+    pub(crate) fn ensure_sound(&self) -> Result<()> {
+        self.failed.get().map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    /// Ask the disk nothing more: whether a failed write reached it is not known, and what the engine
+    /// or the system's cache say of it may not be what is there after the next start.
+    pub(crate) fn fail(&self, error: &Error) {
+        let stop = "the store asks the disk nothing after a failed write";
+        self.failed.get_or_init(|| match error {
+            Error::Full(text) => Error::Full(format!("{stop} ({text}); make room and open it again")),
+            error => Error::Storage(format!("{stop} ({error}); open it again")),
+        });
     }
 
     /// Time of a call: the clock's, and never before what was committed.
@@ -192,6 +211,7 @@ impl Store {
             durable: config.durable,
             max_memory_bytes: config.max_memory_bytes,
             directory: config.path,
+            failed: OnceLock::new(),
             owner: AtomicU32::new(fork::generation()),
         });
         inner.share_memory();
@@ -293,8 +313,8 @@ impl Drop for Store {
 
 /// One process owns a directory: an advisory lock on a file that names its pid.
 fn lock_directory(path: &Path) -> Result<File> {
-    let fail = |error: std::io::Error| Error::Storage(format!("{}: {error}", path.display()));
-    create_private(path).map_err(fail)?;
+    let fail = |error: std::io::Error| Error::io(path, &error);
+    disk::create_folder(path).map_err(fail)?;
     let name = path.join("LOCK");
     let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(name).map_err(fail)?;
     match file.try_lock() {
@@ -316,14 +336,6 @@ fn lock_directory(path: &Path) -> Result<File> {
     file.rewind().map_err(fail)?;
     write!(file, "{}", std::process::id()).map_err(fail)?;
     Ok(file)
-}
-
-fn create_private(path: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 fn located(directory: Option<&Path>, error: Error) -> Error {

@@ -17,7 +17,8 @@ pub use redb::RedbCold;
 pub use sealed::{FileEngine, Sealed};
 pub use sled::SledCold;
 
-use crate::error::Result;
+use crate::disk;
+use crate::error::{Error, Result};
 
 /// One change: a key with its new value, or `None` to remove it.
 pub type Change = (Vec<u8>, Option<Vec<u8>>);
@@ -91,11 +92,17 @@ impl ColdEngine {
     /// The engine's failure, with the file named.
     pub fn open(self, directory: &Path) -> Result<Box<dyn ColdStore>> {
         let path = directory.join(self.file_name());
-        Ok(match self {
+        let cold: Box<dyn ColdStore> = match self {
             Self::Redb => Box::new(Chunked::open(Sealed::<RedbCold>::open(&path)?)?),
             Self::Sled => Box::new(Chunked::open(Sealed::<SledCold>::open(&path)?)?),
-            Self::Memory => Box::new(MemoryCold::default()),
-        })
+            Self::Memory => return Ok(Box::new(MemoryCold::default())),
+        };
+        // What is committed from now on must be found again.
+        let folders: &[&Path] = if path.is_dir() { &[&path, directory] } else { &[directory] };
+        for folder in folders {
+            disk::sync_folder(folder).map_err(|error| Error::io(folder, &error))?;
+        }
+        Ok(cold)
     }
 }
 

@@ -23,17 +23,11 @@ impl RedbCold {
         let mut builder = Database::builder();
         // A repair reads every page against its checksum; nothing else does, unless asked to.
         builder.set_cache_size(CACHE).set_repair_callback(move |_| repair.store(true, Ordering::Relaxed));
-        let mut database = builder.create(path)?;
+        let mut database = builder.open(path)?;
         if !is_checked.load(Ordering::Relaxed) {
             database.check_integrity()?;
         }
         Ok(database)
-    }
-
-    fn create_table(&self) -> std::result::Result<(), ::redb::Error> {
-        let transaction = self.database.begin_write()?;
-        transaction.open_table(ROWS)?;
-        Ok(transaction.commit()?)
     }
 
     fn read(&self, key: &[u8]) -> std::result::Result<Option<Vec<u8>>, ::redb::Error> {
@@ -62,15 +56,35 @@ impl FileEngine for RedbCold {
     const SUMMED: bool = false;
 
     fn open(path: &Path, check: bool) -> Result<Self> {
+        match std::fs::metadata(path).map(|metadata| metadata.len()) {
+            Ok(0) => {
+                return Err(Error::Corruption(format!("{} is empty; restore a backup of this file", path.display())));
+            }
+            Ok(_) => {}
+            Err(_) => create(path).map_err(|error| at(path, &error))?,
+        }
         let database = Self::open_database(path, check).map_err(|error| at(path, &error))?;
-        let cold = Self { database, path: path.to_path_buf() };
-        cold.create_table().map_err(|error| at(path, &error))?;
-        Ok(cold)
+        Ok(Self { database, path: path.to_path_buf() })
     }
 
     fn is_done(_path: &Path) -> bool {
         true
     }
+}
+
+/// redb refuses a file whose making was broken off, so the file gets its name when it is whole.
+fn create(path: &Path) -> std::result::Result<(), ::redb::Error> {
+    let unfinished = path.with_extension("new");
+    match std::fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let database = Database::create(&unfinished)?;
+    let transaction = database.begin_write()?;
+    transaction.open_table(ROWS)?;
+    transaction.commit()?;
+    drop(database);
+    Ok(std::fs::rename(&unfinished, path)?)
 }
 
 impl ColdStore for RedbCold {
@@ -104,9 +118,7 @@ impl ColdStore for RedbCold {
     }
 
     fn size_bytes(&self) -> Result<u64> {
-        std::fs::metadata(&self.path)
-            .map(|metadata| metadata.len())
-            .map_err(|error| Error::Storage(format!("{}: {error}", self.path.display())))
+        std::fs::metadata(&self.path).map(|metadata| metadata.len()).map_err(|error| Error::io(&self.path, &error))
     }
 }
 
@@ -116,6 +128,7 @@ fn at(path: &Path, error: &::redb::Error) -> Error {
         ::redb::Error::Corrupted(_) | ::redb::Error::UpgradeRequired(_) => {
             Error::Corruption(format!("{text}; restore a backup of this file"))
         }
+        ::redb::Error::Io(error) => Error::io(path, error),
         _ => Error::Storage(text),
     }
 }

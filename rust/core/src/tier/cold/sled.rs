@@ -23,9 +23,7 @@ impl SledCold {
     fn sync(&self) -> Result<()> {
         self.database.flush().map_err(|error| self.fail(&error))?;
         // sled's own flush leaves part of its log to the page cache.
-        File::open(self.path.join("db"))
-            .and_then(|file| file.sync_all())
-            .map_err(|error| Error::Storage(format!("{}: {error}", self.path.display())))
+        File::open(self.path.join("db")).and_then(|file| file.sync_all()).map_err(|error| Error::io(&self.path, &error))
     }
 }
 
@@ -114,6 +112,7 @@ fn at(path: &Path, error: &::sled::Error) -> Error {
     let text = format!("{}: {error}", path.display());
     match error {
         ::sled::Error::Corruption { .. } => Error::Corruption(format!("{text}; restore a backup")),
+        ::sled::Error::Io(error) => Error::io(path, error),
         _ => Error::Storage(text),
     }
 }
