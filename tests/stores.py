@@ -48,6 +48,21 @@ class Native:
         self.store = open_native(self.engine, self.path, self.clock)
         return self.store
 
+    def restore(self):
+        """Go on with a copy that was restored from a backup."""
+        backup, copy = Path(self.path) / "backup", Path(self.path) / "copy"
+        self.store.backup(backup)
+        self.store.close()
+        _native.Store.restore(backup, copy, self.engine)
+        for path in Path(self.path).iterdir():
+            if path != copy:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for path in copy.iterdir():
+            path.rename(Path(self.path) / path.name)
+        copy.rmdir()
+        self.store = open_native(self.engine, self.path, self.clock)
+        return self.store
+
     def close(self):
         self.store.close()
         shutil.rmtree(self.path)
@@ -68,6 +83,8 @@ class Model:
     def reopen(self):
         self.store.reopen()
         return self.store
+
+    restore = reopen
 
     def close(self):
         self.store.close()

@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any, final
 
@@ -69,6 +69,20 @@ class Store:
         clock: Clock,
         seed: int | None = None,
     ) -> Store: ...
+    @staticmethod
+    def restore(
+        file: str | PathLike[str],
+        path: str | PathLike[str],
+        engine: str,
+        progress: Callable[[int], object] | None = None,
+        /,
+    ) -> int: ...
+    def backup(
+        self,
+        file: str | PathLike[str],
+        progress: Callable[[int], object] | None = None,
+        /,
+    ) -> int: ...
     def commit(self, ops: Sequence[Op], /, *, dry_run: bool = False) -> Commit: ...
     def get(self, namespace: str, key: str, as_of: Any = None) -> bytes | None: ...
     def peek(self, namespace: str, key: str, /) -> tuple[bool, bytes | None]: ...

@@ -107,6 +107,22 @@ class AsyncMemorySystem:
         made = functools.partial(MemorySystem, target, clock=clock, store=store, embedder=embedder)
         return cls(await asyncio.to_thread(made), max_workers=max_workers)
 
+    @classmethod
+    async def restore(
+        cls,
+        src: str | Path,
+        target: str | Path | MemoryConfig,
+        *,
+        clock: Clock | None = None,
+        embedder: EmbeddingProvider | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> AsyncMemorySystem:
+        """Restore a backup in a thread; the arguments are those of `MemorySystem.restore`."""
+        made = functools.partial(
+            MemorySystem.restore, src, target, clock=clock, embedder=embedder, progress=progress
+        )
+        return cls(await asyncio.to_thread(made))
+
     def _is_hot(self, namespace: Any, key: Any, as_of: object = None) -> bool:
         return as_of is None and self._peek is not None and bool(self._peek(namespace, key)[0])
 
@@ -135,6 +151,7 @@ class AsyncMemorySystem:
     stats = _in_pool(MemorySystem.stats)
     flush = _in_pool(MemorySystem.flush)
     verify = _in_pool(MemorySystem.verify)
+    backup = _in_pool(MemorySystem.backup)
 
     async def close(self) -> None:
         """Let what is running end, flush, and let go of the directory."""

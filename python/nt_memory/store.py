@@ -10,10 +10,11 @@ payloads are MessagePack bytes, embeddings are float32 arrays.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from os import PathLike
 
     import numpy as np
     import numpy.typing as npt
@@ -322,4 +323,15 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Flush and let go of the directory; a second close does nothing."""
+        ...
+
+
+@runtime_checkable
+class BacksUp(Protocol):
+    """What a store that keeps its rows on a disk can do as well."""
+
+    def backup(
+        self, file: str | PathLike[str], progress: Callable[[int], object] | None = None, /
+    ) -> int:
+        """Write every row, as of one commit, to a new file; return their number."""
         ...

@@ -10,8 +10,10 @@ from nt_memory._recalling import Recalling
 from nt_memory._remembering import Remembering
 from nt_memory.clock import Clock, SystemClock, micros
 from nt_memory.config import MemoryConfig
+from nt_memory.store import BacksUp
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
@@ -104,6 +106,93 @@ class MemorySystem(KeyValue, Remembering, Recalling):
     def verify(self) -> list[str]:
         """Check every checksum, count and index entry; return one line a problem."""
         return self._store.verify()
+
+    def backup(self, dest: str | Path, *, progress: Callable[[int], object] | None = None) -> int:
+        """Write everything, as of one commit, to a new file; return its number of rows.
+
+        Reads and writes go on meanwhile (with sled, writes wait).  The file is
+        there when it is whole and on the disk, and not before.
+
+        Parameters
+        ----------
+        dest
+            A file that is not there yet.
+        progress
+            Called with the number of rows now and then; what it raises ends
+            the backup.
+
+        Raises
+        ------
+        ValueError
+            There is such a file.
+        CorruptionError
+            A row is damaged.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from nt_memory import MemorySystem
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with MemorySystem(Path(folder, "memory")) as memory:
+        ...         memory.put("risk", "limit", b"5")
+        ...         rows = memory.backup(Path(folder, "friday.backup"))
+        ...     with MemorySystem.restore(
+        ...         Path(folder, "friday.backup"), Path(folder, "again")
+        ...     ) as again:
+        ...         again.get("risk", "limit")
+        b'5'
+        """
+        if not isinstance(self._store, BacksUp):
+            msg = f"{type(self._store).__name__} keeps nothing on a disk that could be backed up"
+            raise TypeError(msg)
+        return self._store.backup(dest, progress)
+
+    @classmethod
+    def restore(
+        cls,
+        src: str | Path,
+        target: str | Path | MemoryConfig,
+        *,
+        clock: Clock | None = None,
+        embedder: EmbeddingProvider | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> Self:
+        """Make a memory in a new directory from a backup, and open it.
+
+        The whole file is checked before anything is made; a restore that
+        fails or is broken off leaves nothing.  A backup of one engine can be
+        restored into another.
+
+        Parameters
+        ----------
+        src
+            A file that `backup` made.
+        target
+            A directory that is new or empty, or a `MemoryConfig` that names one.
+        clock, embedder
+            As for opening.
+        progress
+            Called with the number of rows now and then (each is counted twice:
+            checked, written).
+
+        Raises
+        ------
+        ValueError
+            The directory holds something.
+        CorruptionError
+            The file is damaged, cut off or no backup.
+        StorageError
+            It has another format; the error names the version that wrote it.
+        """
+        config = MemoryConfig.of(target)
+        if config.cold_engine == "memory":
+            msg = "':memory:' keeps nothing: restore into a directory"
+            raise ValueError(msg)
+        from nt_memory import _native
+
+        _native.Store.restore(src, config.storage_path, config.cold_engine, progress)
+        return cls(config, clock=clock, embedder=embedder)
 
     def close(self) -> None:
         """Flush and let go of the directory; a second close does nothing."""

@@ -125,6 +125,11 @@ class Machine(RuleBasedStateMachine):
     def reopen(self):
         self.store = self.subject.reopen()
 
+    @precondition(lambda self: self.subject.keeps)
+    @rule()
+    def restore(self):
+        self.store = self.subject.restore()
+
 
 class AgainstOracle(Machine):
     """Whatever is done, the store and the oracle answer alike."""
@@ -145,6 +150,12 @@ class AgainstOracle(Machine):
     @rule()
     def reopen(self):
         super().reopen()
+        self.model.reopen()
+
+    @precondition(lambda self: self.subject.keeps)
+    @rule()
+    def restore(self):
+        super().restore()
         self.model.reopen()
 
     @rule(namespace=namespaces, key=keys, as_of=st.none() | times())

@@ -42,8 +42,8 @@ pub use namespace::{MAX_KEY, Namespace};
 pub use record::{Attribute, Outcome, Record};
 pub use stats::Stats;
 pub use store::{
-    Answer, Commit, Match, NamespaceOptions, Operation, Pending, Query, RecordedBy, SearchResult, Store, StoreConfig,
-    Value, Weights,
+    Answer, Commit, Match, NamespaceOptions, Operation, Pending, Progress, Query, RecordedBy, SearchResult, Store,
+    StoreConfig, Value, Weights,
 };
 pub use tier::cold::{ColdEngine, ColdStore};
 pub use tier::hot::{CacheConfig, CacheEntry, HotCache};

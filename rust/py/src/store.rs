@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use nt_memory::{CacheConfig, ColdEngine, Pending, Quantization, RecordedBy, Store, StoreConfig, VectorSpace};
+use nt_memory::{
+    CacheConfig, ColdEngine, Pending, Progress, Quantization, RecordedBy, Store, StoreConfig, VectorSpace,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -71,6 +73,27 @@ impl PyStore {
         };
         let store = interruptible(py, move || Store::open(config))?;
         Ok(Self { inner: Arc::new(store) })
+    }
+
+    /// Make a store in a new directory from a backup; return the number of rows.
+    #[staticmethod]
+    #[pyo3(signature = (file, path, engine, progress = None, /))]
+    fn restore(
+        py: Python<'_>,
+        file: std::path::PathBuf,
+        path: std::path::PathBuf,
+        engine: &str,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<u64> {
+        let config = StoreConfig { engine: cold_engine(engine, true)?, path: Some(path), ..StoreConfig::default() };
+        with_progress(py, progress, move |progress| Store::restore(&config, &file, progress))
+    }
+
+    /// Write every row, as of one commit, to a new file; return their number.
+    #[pyo3(signature = (file, progress = None, /))]
+    fn backup(&self, py: Python<'_>, file: std::path::PathBuf, progress: Option<&Bound<'_, PyAny>>) -> PyResult<u64> {
+        let store = Arc::clone(&self.inner);
+        with_progress(py, progress, move |progress| store.backup(&file, progress))
     }
 
     /// Apply a batch whole or not at all.
@@ -283,6 +306,45 @@ fn interruptible<T: Send + 'static>(
     py: Python<'_>,
     run: impl FnOnce() -> nt_memory::Result<T> + Send + 'static,
 ) -> PyResult<T> {
+    watched(py, run, || py.check_signals())
+}
+
+/// The same for what can be cancelled; `told` is called with the number of rows now and then.
+fn with_progress<T: Send + 'static>(
+    py: Python<'_>,
+    told: Option<&Bound<'_, PyAny>>,
+    run: impl FnOnce(&Progress) -> nt_memory::Result<T> + Send + 'static,
+) -> PyResult<T> {
+    let progress = Arc::new(Progress::default());
+    let tell = |rows: u64| told.map_or(Ok(()), |told| told.call1((rows,)).map(|_| ()));
+    tell(0)?;
+    let seen = Arc::clone(&progress);
+    let mut stopped = None;
+    let done = watched(
+        py,
+        move || run(&seen),
+        || {
+            if stopped.is_none() {
+                stopped = py.check_signals().and_then(|()| tell(progress.rows())).err();
+                if stopped.is_some() {
+                    // Waited for: it undoes what it did.
+                    progress.cancel();
+                }
+            }
+            Ok(())
+        },
+    );
+    let done = stopped.map_or(done, Err)?;
+    tell(progress.rows())?;
+    Ok(done)
+}
+
+/// Run something on a thread of its own, and look after it now and then.
+fn watched<T: Send + 'static>(
+    py: Python<'_>,
+    run: impl FnOnce() -> nt_memory::Result<T> + Send + 'static,
+    mut look: impl FnMut() -> PyResult<()>,
+) -> PyResult<T> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         // A receiver that is gone was interrupted; nobody waits for the answer.
@@ -295,7 +357,7 @@ fn interruptible<T: Send + 'static>(
             py.detach(|| receiver.lock().map_or(Err(mpsc::RecvTimeoutError::Disconnected), |r| r.recv_timeout(SLICE)));
         match answer {
             Ok(answer) => return answer.map_err(|error| to_python(py, &error)),
-            Err(mpsc::RecvTimeoutError::Timeout) => py.check_signals()?,
+            Err(mpsc::RecvTimeoutError::Timeout) => look()?,
             Err(mpsc::RecvTimeoutError::Disconnected) => {
                 let error =
                     nt_memory::Error::Internal("a defect in nt-memory: a long call was lost; please report it".into());

@@ -1,5 +1,6 @@
 //! The store: one committer, three tiers, searches as of a time.
 
+mod backup;
 mod committer;
 mod horizon;
 mod load;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
+pub use backup::Progress;
 pub use committer::Pending;
 pub use ops::{Answer, Commit, Match, NamespaceOptions, Operation, Query, RecordedBy, SearchResult, Weights};
 pub use read::Value;
