@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
@@ -40,6 +41,9 @@ use crate::tier::hot::{CacheConfig, HotCache};
 use crate::tier::vector::VectorSpace;
 
 const CLOSED: u32 = u32::MAX;
+/// How long an engine may take to close, and one that failed.
+const CLOSE: Duration = Duration::from_secs(30);
+const FAILED_CLOSE: Duration = Duration::from_secs(1);
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -184,7 +188,14 @@ impl Store {
         let lock = config.path.as_deref().map(lock_directory).transpose()?;
         let directory = config.path.clone().unwrap_or_default();
         let cold = guard_panics(&directory, || config.engine.open(&directory))?;
-        let (shared, metrics) = load::load(cold.as_ref(), &config)?;
+        let loaded = guard_panics(&directory, || load::load(cold.as_ref(), &config));
+        let (shared, metrics) = match loaded {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                let_go(cold, true);
+                return Err(error);
+            }
+        };
         let inner = Arc::new(Inner {
             hot: HotCache::new(config.cache, Arc::clone(&config.clock)),
             ids: IdSource::new(config.seed, shared.head.generation),
@@ -268,7 +279,9 @@ impl Store {
             // The committer answers every panic itself; a failed join has nothing to add.
             let _ = thread.join();
         }
-        drop(self.inner.cold.write().take());
+        if let Some(cold) = self.inner.cold.write().take() {
+            let_go(cold, self.inner.failed.get().is_some());
+        }
         if let Some(lock) = self.lock.lock().take() {
             // A forked child shares the lock and would keep it; closing the file alone is not enough.
             let _ = lock.unlock();
@@ -313,6 +326,21 @@ fn lock_directory(path: &Path) -> Result<File> {
     file.rewind().map_err(fail)?;
     write!(file, "{}", std::process::id()).map_err(fail)?;
     Ok(file)
+}
+
+/// Close an engine.  One that failed may panic over that, or wait for what it could not write; its
+/// own lock keeps others from its files until it is done.
+fn let_go(cold: Box<dyn ColdStore>, failed: bool) {
+    let (done, closed) = std::sync::mpsc::channel();
+    let close = move || {
+        // There is nobody to tell: what was acknowledged is on the disk.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(cold)));
+        let _ = done.send(());
+    };
+    // Without a thread the closure is dropped here, and the engine with it.
+    if std::thread::Builder::new().name("nt-memory-close".into()).spawn(close).is_ok() {
+        let _ = closed.recv_timeout(if failed { FAILED_CLOSE } else { CLOSE });
+    }
 }
 
 /// Engines panic on some damaged files and failed writes; that is not the end of the process.

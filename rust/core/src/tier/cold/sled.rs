@@ -1,8 +1,16 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 use super::{Change, ColdStore, Visitor};
 use crate::error::{Error, Result};
+
+/// How long a flush may take before it is woken to look whether it failed.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// sled 0.34: survives a killed process, not a power cut.
 pub struct SledCold {
@@ -29,10 +37,38 @@ impl SledCold {
         at(&self.path, error)
     }
 
+    /// sled does not always wake its flush when the write that it waits for fails, but each further
+    /// flush wakes those before it.
+    fn flush(&self) -> ::sled::Result<usize> {
+        let waker = Arc::new(Waiter(std::thread::current())).into();
+        let mut context = Context::from_waker(&waker);
+        let mut flushed = pin!(self.database.flush_async());
+        loop {
+            if let Poll::Ready(result) = flushed.as_mut().poll(&mut context) {
+                return result;
+            }
+            let asked = Instant::now();
+            std::thread::park_timeout(PATIENCE);
+            if asked.elapsed() >= PATIENCE {
+                // It goes on by itself once it was begun.
+                let _ = pin!(self.database.flush_async()).poll(&mut context);
+            }
+        }
+    }
+
     fn sync(&self) -> Result<()> {
-        self.database.flush().map_err(|error| self.fail(&error))?;
+        self.flush().map_err(|error| self.fail(&error))?;
         // sled's own flush leaves part of its log to the page cache.
         File::open(self.path.join("db")).and_then(|file| file.sync_all()).map_err(|error| Error::io(&self.path, &error))
+    }
+}
+
+/// Wakes the thread that waits for a flush.
+struct Waiter(Thread);
+
+impl Wake for Waiter {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
