@@ -1,4 +1,5 @@
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use super::{Change, ColdStore, Visitor};
+use crate::disk;
 use crate::error::{Error, Result};
 
 /// How long a flush may take before it is woken to look whether it failed.
@@ -24,12 +26,8 @@ impl SledCold {
     /// # Errors
     /// [`Error::Corruption`] where sled says so, else [`Error::Storage`].
     pub fn open(path: &Path) -> Result<Self> {
-        let config = ::sled::Config::new()
-            .path(path)
-            .cache_capacity(64 << 20)
-            // Each commit flushes by itself; the timer would only add writes.
-            .flush_every_ms(None);
-        let database = open_patiently(&config).map_err(|error| at(path, &error))?;
+        if path.exists() { remove_unfinished(path) } else { create(path) }.map_err(|error| Error::io(path, &error))?;
+        let database = open_patiently(&config(path)).map_err(|error| at(path, &error))?;
         Ok(Self { database, path: path.to_path_buf() })
     }
 
@@ -106,6 +104,39 @@ impl ColdStore for SledCold {
     fn size_bytes(&self) -> Result<u64> {
         self.database.size_on_disk().map_err(|error| self.fail(&error))
     }
+}
+
+fn config(path: &Path) -> ::sled::Config {
+    // Each commit flushes by itself; the timer would only add writes.
+    ::sled::Config::new().path(path).cache_capacity(64 << 20).flush_every_ms(None)
+}
+
+/// sled does not open a folder whose making was broken off, so it gets its name when it is whole.
+fn create(path: &Path) -> io::Result<()> {
+    let unfinished = path.with_extension("sled-new");
+    match std::fs::remove_dir_all(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let database = config(&unfinished).open()?;
+    database.flush()?;
+    drop(database);
+    for name in ["conf", "db"] {
+        File::open(unfinished.join(name))?.sync_all()?;
+    }
+    disk::sync_folder(&unfinished)?;
+    std::fs::rename(&unfinished, path)
+}
+
+/// sled takes a snapshot whose writing was broken off for one that is whole.
+fn remove_unfinished(path: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(path)? {
+        let file = entry?.path();
+        if file.extension().is_some_and(|extension| extension == "generating") {
+            std::fs::remove_file(file)?;
+        }
+    }
+    Ok(())
 }
 
 /// sled lets go of its files some moments after it was dropped, on a thread of its own.  The store
