@@ -12,11 +12,11 @@ TESTS = str(Path(__file__).parent)
 
 
 @contextmanager
-def python(module, *arguments, environment=None, errors=subprocess.PIPE):
-    """Run ``python -m module arguments``; kill it at the end."""
+def python(module, *arguments, environment=None, errors=subprocess.PIPE, within=()):
+    """Run ``python -m module arguments``, within another command; kill it at the end."""
     paths = [TESTS, *(path for path in sys.path if path)]
     process = subprocess.Popen(
-        [sys.executable, "-m", module, *map(str, arguments)],
+        [*within, sys.executable, "-m", module, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **(environment or {})},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -10,7 +10,7 @@ from crash.power import images, laid, record
 from processes import hangs, python, told
 
 # Images of one recording: further moments of it tell less than another recording.
-IMAGES_A_RECORDING = 20
+IMAGES_A_RECORDING = 40
 # Far more than an image needs, in seconds.
 LONGEST = 120
 

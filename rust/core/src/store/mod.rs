@@ -44,6 +44,9 @@ use crate::tier::hot::{CacheConfig, HotCache};
 use crate::tier::vector::VectorSpace;
 
 const CLOSED: u32 = u32::MAX;
+/// How long an engine may take to close, and one that failed.
+const CLOSE: Duration = Duration::from_secs(30);
+const FAILED_CLOSE: Duration = Duration::from_secs(1);
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -198,8 +201,14 @@ impl Store {
         let lock = config.path.as_deref().map(lock_directory).transpose()?;
         let directory = config.path.clone().unwrap_or_default();
         let cold = config.engine.open(&directory)?;
-        let (shared, metrics) =
-            load::load(cold.as_ref(), &config).map_err(|error| located(config.path.as_deref(), error))?;
+        let loaded = load::load(cold.as_ref(), &config);
+        let (shared, metrics) = match loaded {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                let_go(cold, true);
+                return Err(located(config.path.as_deref(), error));
+            }
+        };
         let inner = Arc::new(Inner {
             hot: HotCache::new(config.cache, Arc::clone(&config.clock)),
             ids: IdSource::new(config.seed, shared.head.generation),
@@ -293,7 +302,9 @@ impl Store {
             // The committer answers every panic itself; a failed join has nothing to add.
             let _ = thread.join();
         }
-        drop(self.inner.cold.write().take());
+        if let Some(cold) = self.inner.cold.write().take() {
+            let_go(cold, self.inner.failed.get().is_some());
+        }
         if let Some(lock) = self.lock.lock().take() {
             // A forked child shares the lock and would keep it; closing the file alone is not enough.
             let _ = lock.unlock();
@@ -345,6 +356,21 @@ fn located(directory: Option<&Path>, error: Error) -> Error {
     match error {
         Error::Corruption(text) if !text.contains(&place) => Error::Corruption(format!("{place}: {text}")),
         error => error,
+    }
+}
+
+/// Close an engine.  One that failed may panic over that, or wait for what it could not write; its
+/// own lock keeps others from its files until it is done.
+fn let_go(cold: Box<dyn ColdStore>, failed: bool) {
+    let (done, closed) = std::sync::mpsc::channel();
+    let close = move || {
+        // There is nobody to tell: what was acknowledged is on the disk.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(cold)));
+        let _ = done.send(());
+    };
+    // Without a thread the closure is dropped here, and the engine with it.
+    if std::thread::Builder::new().name("nt-memory-close".into()).spawn(close).is_ok() {
+        let _ = closed.recv_timeout(if failed { FAILED_CLOSE } else { CLOSE });
     }
 }
 

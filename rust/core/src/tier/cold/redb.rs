@@ -74,7 +74,7 @@ impl FileEngine for RedbCold {
 
 /// redb refuses a file whose making was broken off, so the file gets its name when it is whole.
 fn create(path: &Path) -> std::result::Result<(), ::redb::Error> {
-    let unfinished = path.with_extension("new");
+    let unfinished = path.with_extension("redb-new");
     match std::fs::remove_file(&unfinished) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}

@@ -1,13 +1,21 @@
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 use super::{Change, ColdStore, FileEngine, Visitor};
+use crate::disk;
 use crate::error::{Error, Result};
 
 /// How often, and how long apart, sled is asked whether it has let go of its files.
 const PATIENCE: usize = 1000;
 const PAUSE: Duration = Duration::from_millis(5);
+/// How long a flush may take before it is woken to look whether it failed.
+const FLUSH_PATIENCE: Duration = Duration::from_millis(250);
 
 /// sled 0.34: survives a killed process, not a power cut.
 pub struct SledCold {
@@ -20,8 +28,27 @@ impl SledCold {
         at(&self.path, error)
     }
 
+    /// sled does not always wake its flush when the write that it waits for fails, but each further
+    /// flush wakes those before it.
+    fn flush(&self) -> ::sled::Result<usize> {
+        let waker = Arc::new(Waiter(std::thread::current())).into();
+        let mut context = Context::from_waker(&waker);
+        let mut flushed = pin!(self.database.flush_async());
+        loop {
+            if let Poll::Ready(result) = flushed.as_mut().poll(&mut context) {
+                return result;
+            }
+            let asked = Instant::now();
+            std::thread::park_timeout(FLUSH_PATIENCE);
+            if asked.elapsed() >= FLUSH_PATIENCE {
+                // It goes on by itself once it was begun.
+                let _ = pin!(self.database.flush_async()).poll(&mut context);
+            }
+        }
+    }
+
     fn sync(&self) -> Result<()> {
-        self.database.flush().map_err(|error| self.fail(&error))?;
+        self.flush().map_err(|error| self.fail(&error))?;
         // sled's own flush leaves part of its log to the page cache.
         File::open(self.path.join("db")).and_then(|file| file.sync_all()).map_err(|error| Error::io(&self.path, &error))
     }
@@ -32,12 +59,8 @@ impl FileEngine for SledCold {
     const SUMMED: bool = true;
 
     fn open(path: &Path, _check: bool) -> Result<Self> {
-        let config = ::sled::Config::new()
-            .path(path)
-            .cache_capacity(64 << 20)
-            // Each commit flushes by itself; the timer would only add writes.
-            .flush_every_ms(None);
-        let database = open_patiently(&config).map_err(|error| at(path, &error))?;
+        if path.exists() { remove_unfinished(path) } else { create(path) }.map_err(|error| Error::io(path, &error))?;
+        let database = open_patiently(&config(path)).map_err(|error| at(path, &error))?;
         Ok(Self { database, path: path.to_path_buf() })
     }
 
@@ -50,6 +73,15 @@ impl FileEngine for SledCold {
             }
             is_free
         })
+    }
+}
+
+/// Wakes the thread that waits for a flush.
+struct Waiter(Thread);
+
+impl Wake for Waiter {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
@@ -91,6 +123,39 @@ impl ColdStore for SledCold {
     fn size_bytes(&self) -> Result<u64> {
         self.database.size_on_disk().map_err(|error| self.fail(&error))
     }
+}
+
+fn config(path: &Path) -> ::sled::Config {
+    // Each commit flushes by itself; the timer would only add writes.
+    ::sled::Config::new().path(path).cache_capacity(64 << 20).flush_every_ms(None)
+}
+
+/// sled does not open a folder whose making was broken off, so it gets its name when it is whole.
+fn create(path: &Path) -> io::Result<()> {
+    let unfinished = path.with_extension("sled-new");
+    match std::fs::remove_dir_all(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let database = config(&unfinished).open()?;
+    database.flush()?;
+    drop(database);
+    for name in ["conf", "db"] {
+        File::open(unfinished.join(name))?.sync_all()?;
+    }
+    disk::sync_folder(&unfinished)?;
+    std::fs::rename(&unfinished, path)
+}
+
+/// sled takes a snapshot whose writing was broken off for one that is whole.
+fn remove_unfinished(path: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(path)? {
+        let file = entry?.path();
+        if file.extension().is_some_and(|extension| extension == "generating") {
+            std::fs::remove_file(file)?;
+        }
+    }
+    Ok(())
 }
 
 /// sled lets go of its files some moments after it was dropped, on a thread of its own.  The store
