@@ -9,9 +9,10 @@ STAMPS := target/stamps
 RUST := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 KILLS ?= 10000
 MUTATIONS ?= 100000
+CUTS ?= 10000
 
 .DEFAULT_GOAL := help
-.PHONY: help tools venv build demo test test-rust test-python lint format deny bench crash wheel clean
+.PHONY: help tools venv build demo test test-rust test-python lint format deny bench crash power-cuts wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,8 +80,11 @@ bench: build ## every benchmark with its peers; results in benches/results/
 	NT_BENCH_RESULTS=$(CURDIR)/benches/results $(BIN)/python -m pytest -q benches -p no:cacheprovider
 	$(BIN)/python benches/summary.py benches/results
 
-crash: build ## 10,000 kills of a writer on each engine, 100,000 damaged copies (hours); KILLS=n, MUTATIONS=n
-	NT_MEMORY_KILLS=$(KILLS) NT_MEMORY_MUTATIONS=$(MUTATIONS) $(BIN)/python -m pytest tests/crash
+crash: build ## kills and power cuts of writers, damaged copies (hours); KILLS=n CUTS=n MUTATIONS=n for fewer
+	NT_MEMORY_KILLS=$(KILLS) NT_MEMORY_POWER_CUTS=$(CUTS) NT_MEMORY_MUTATIONS=$(MUTATIONS) $(BIN)/python -m pytest tests/crash
+
+power-cuts: build ## count what power cuts leave; ENGINE=sled CUTS=n
+	@PYTHONPATH=tests $(BIN)/python -m crash.power_cuts --engine $(or $(ENGINE),sled) --images $(CUTS)
 
 wheel: build ## a wheel in dist/
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build -q --release --out dist

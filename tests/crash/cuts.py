@@ -65,17 +65,28 @@ class Court:
             self.running = None
 
 
-def cut_power(story, engine, count, seed=0, told=lambda tally: None):
-    """Judge so many images of a story, of as many recordings as that needs."""
+def cut_power(
+    story, engine, count, seed=0, told=lambda tally: None, change=lambda recording: recording
+):
+    """Judge so many images of a story, of as many recordings as that needs.
+
+    ``change`` makes of each recording what a broken writer would have done.
+    """
     tally = Tally()
     with Court() as court:
         for first in range(0, count, IMAGES_A_RECORDING):
-            recording = record(story, engine, seed + first)
-            for cut, image in images(recording, min(IMAGES_A_RECORDING, count - first), first):
-                with laid(image) as path:
-                    order = replace(recording.order, path=str(path))
-                    verdict, lines = court.judge(order, cut.acknowledged)
-                assert verdict in VERDICTS
-                tally.add(verdict, (story.name, recording.order.seed, cut, lines[:3]))
+            recording = change(record(story, engine, seed + first))
+            judge_images(court, tally, recording, min(IMAGES_A_RECORDING, count - first))
             told(tally)
     return tally
+
+
+def judge_images(court, tally, recording, count):
+    """Judge so many images of a recording."""
+    seed = recording.order.seed
+    for cut, image in images(recording, count, seed):
+        with laid(image) as path:
+            order = replace(recording.order, path=str(path))
+            verdict, lines = court.judge(order, cut.acknowledged)
+        assert verdict in VERDICTS
+        tally.add(verdict, (recording.story.name, seed, cut, lines[:3]))

@@ -1,6 +1,7 @@
 """Fills a small disk until the store says so, makes room, and goes on."""
 
 import json
+import random
 import sys
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def main():
 
 
 def _value(number):
-    return number.to_bytes(2, "big") * (SIZE // 2)
+    return random.Random(number).randbytes(SIZE)
 
 
 def _fill(store, number):

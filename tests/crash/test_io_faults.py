@@ -1,10 +1,10 @@
 """A disk that fails or is full costs nothing that was acknowledged, and is told."""
 
-import itertools
 import json
 import shutil
 import subprocess
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -43,13 +43,13 @@ def faulty():
 
 def sweep(fault):
     """Let each call of the workload fail in turn; return how many there are, and what was wrong."""
-    found = []
+    found, struck, calls = [], True, 0
     with faulty() as meet:
-        for nth in itertools.count(1):
-            struck, wrong = meet(Fault(**{**vars(fault), "nth": nth}))
-            found += [(nth, line) for line in wrong]
-            if not struck:
-                return nth - 1, found
+        while struck:
+            calls += 1
+            struck, wrong = meet(replace(fault, nth=calls))
+            found += [(calls, line) for line in wrong]
+    return calls - 1, found
 
 
 @places
@@ -80,7 +80,10 @@ def small_disk(tmp_path):
     """A command that runs another with a disk of 40 MB at a path, and the path."""
     mounts = f'mount -t tmpfs -o size=40m tmpfs "{tmp_path}" && exec "$@"'
     command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mounts, "sh"]
-    if shutil.which("unshare") is None or subprocess.run([*command, "true"], check=False).returncode:
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*command, "true"], check=False).returncode
+    ):
         pytest.skip("this system lets nobody mount a disk of one's own")
     return command, tmp_path
 

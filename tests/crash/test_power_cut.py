@@ -36,9 +36,16 @@ def test_a_writer_that_does_not_wait_for_the_disk_is_found_out(engine, fault):
     assert tally.counts["lost"] > ENOUGH // 10
 
 
-def test_folders_that_were_not_synced_are_found_out():
-    unsynced = Recorded(event for event in SMALL if event.kind not in {"sync", "synced"})
-    assert unsynced.image("nothing") == {}
+@pytest.mark.parametrize("kind", ["create", "folder"])
+def test_a_writer_that_does_not_sync_its_files_or_its_folders_is_found_out(kind):
+    def unsynced(recording):
+        nodes = {event.file for event in recording.events if event.kind == kind}
+        syncs = {"sync", "synced"}
+        kept = [e for e in recording.events if e.kind not in syncs or e.file not in nodes]
+        return replace(recording, events=kept)
+
+    tally = cut_power(STORIES[0], "redb", ENOUGH, change=unsynced)
+    assert tally.counts["whole"] < ENOUGH * 9 // 10
 
 
 # One file that is written, synced, and written again.

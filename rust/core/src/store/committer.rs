@@ -255,13 +255,14 @@ fn commit_group(
     let mut staged = Staged::default();
     let before = inner.shared.read().head;
     let mut head = before;
-    let mut must_sync = false;
+    let mut flushed = false;
     for message in group {
         match message {
             Message::Batch(operations, _) | Message::Trial(operations, _) => {
                 let now = inner.clock.now_us().max(head.recorded_at);
                 let number = head.commit + 1;
                 let plan = Planner::new(inner, &staged, number, now).plan(operations);
+                let plan = plan.inspect_err(|error| stop_if_full(inner, error));
                 planned.push(Some(plan.map(|(batch, results)| {
                     if matches!(message, Message::Batch(..)) {
                         staged.merge(batch);
@@ -277,16 +278,24 @@ fn commit_group(
                 staged.counts.recalls += i64::from(is_new);
                 staged.rows.insert(row, Some(entry.clone()));
             }
-            Message::Flush(_) => must_sync = true,
+            Message::Flush(_) => flushed = true,
         }
     }
-    sweep::sweep(inner, due, &mut staged, head.recorded_at)?;
-    if !staged.rows.is_empty() || head != before || must_sync {
-        write(inner, &mut head, &staged, inner.durable || must_sync)?;
+    sweep::sweep(inner, due, &mut staged, head.recorded_at).inspect_err(|error| stop_if_full(inner, error))?;
+    // Where each commit waits for the disk a flush has nothing to do, and needs no room for it.
+    if !staged.rows.is_empty() || head != before || (flushed && !inner.durable) {
+        write(inner, &mut head, &staged, flushed || inner.durable)?;
     }
     apply(inner, head, staged)?;
     inner.metrics.commits.record(inner.clock.monotonic_us().saturating_sub(started).saturating_mul(1000));
     Ok(())
+}
+
+/// Before the space is checked only an engine can say so, of a write that it goes on with by itself.
+fn stop_if_full(inner: &Inner, error: &Error) {
+    if matches!(error, Error::Full(_)) {
+        inner.fail(error);
+    }
 }
 
 fn write(inner: &Inner, head: &mut Head, staged: &Staged, durable: bool) -> Result<()> {

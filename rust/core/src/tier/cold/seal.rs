@@ -149,7 +149,7 @@ pub(super) fn beside(data: &Path) -> PathBuf {
 }
 
 fn fail(path: &Path, error: &std::io::Error) -> Error {
-    Error::Storage(format!("{}: {error}", path.display()))
+    Error::io(path, error)
 }
 
 fn distrust(data: &Path, how: &str) -> Error {

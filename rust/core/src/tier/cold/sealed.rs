@@ -53,7 +53,7 @@ impl<E: FileEngine> Sealed<E> {
     /// engine cannot read; the engine's failure.
     pub fn open(path: &Path) -> Result<Self> {
         let found = Seal::find(path)?;
-        let mut seal = match found {
+        let seal = match found {
             Found::Closed(seal) | Found::Left(seal) => Seal { closed: None, ..seal },
             Found::Nothing | Found::Released => Seal::new()?,
         };
@@ -63,33 +63,42 @@ impl<E: FileEngine> Sealed<E> {
             file.sync()?;
         }
         let check = matches!(found, Found::Left(_) | Found::Released);
-        let (engine, stamp) = catch_unwind(AssertUnwindSafe(|| {
-            let engine = E::open(path, check)?;
-            let stamp = stamp::read(&engine, path)?;
-            if let Some(stamp) = stamp.filter(|_| check && E::SUMMED) {
-                stamp::check_rows(&engine, path, &stamp)?;
-            }
-            Ok((engine, stamp))
-        }))
-        .unwrap_or_else(|_| Err(unreadable(path)))?;
-        if found == Found::Released {
-            let stamp = stamp.ok_or_else(|| unreadable(path))?;
-            seal = Seal { store: stamp.store, sequence: stamp.sequence, closed: None };
-            file.write(&seal)?;
-        }
-        if stamp.is_none() {
-            digest::sync_name(path).map_err(|error| Error::Storage(format!("{}: {error}", path.display())))?;
-        }
-        let stamp = stamp.unwrap_or(Stamp { store: seal.store, ..Stamp::default() });
-        compare(path, &seal, &stamp)?;
-        Ok(Self {
+        let engine =
+            catch_unwind(AssertUnwindSafe(|| E::open(path, check))).unwrap_or_else(|_| Err(unreadable(path)))?;
+        let sealed = Self {
             engine: Some(engine),
             path: path.to_path_buf(),
             file,
-            state: Mutex::new(State { seal, stamp }),
+            state: Mutex::new(State { seal, stamp: Stamp { store: seal.store, ..Stamp::default() } }),
             broken: AtomicBool::new(false),
-            failed: AtomicBool::new(false),
-        })
+            // Until all of it was found sound nothing is sealed.
+            failed: AtomicBool::new(true),
+        };
+        sealed.examine(found)?;
+        sealed.failed.store(false, Ordering::Relaxed);
+        Ok(sealed)
+    }
+
+    /// Whether the rows are those of the store that the seal tells of.
+    fn examine(&self, found: Found) -> Result<()> {
+        let path = &self.path;
+        let mut state = self.state.lock();
+        let stamp = self.guarded(|engine| stamp::read(engine, path))?;
+        match stamp {
+            Some(stamp) => {
+                if E::SUMMED && matches!(found, Found::Left(_) | Found::Released) {
+                    self.guarded(|engine| stamp::check_rows(engine, path, &stamp))?;
+                }
+                state.stamp = stamp;
+            }
+            None => digest::sync_name(path).map_err(|error| Error::io(path, &error))?,
+        }
+        if found == Found::Released {
+            let stamp = stamp.ok_or_else(|| unreadable(path))?;
+            state.seal = Seal { store: stamp.store, sequence: stamp.sequence, closed: None };
+            self.file.write(&state.seal)?;
+        }
+        compare(path, &state.seal, &state.stamp)
     }
 
     /// Run something on the engine; after a panic it is not asked again.
@@ -112,7 +121,7 @@ impl<E: FileEngine> Sealed<E> {
     }
 
     fn seal(&self) -> Result<()> {
-        let fail = |error: std::io::Error| Error::Storage(format!("{}: {error}", self.path.display()));
+        let fail = |error: std::io::Error| Error::io(&self.path, &error);
         digest::sync(&self.path).map_err(fail)?;
         let closed = Some(Digest::of(&self.path).map_err(fail)?);
         let mut state = self.state.lock();
