@@ -152,6 +152,7 @@ class AsyncMemorySystem:
     flush = _in_pool(MemorySystem.flush)
     verify = _in_pool(MemorySystem.verify)
     backup = _in_pool(MemorySystem.backup)
+    compact = _in_pool(MemorySystem.compact)
 
     async def close(self) -> None:
         """Let what is running end, flush, and let go of the directory."""

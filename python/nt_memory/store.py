@@ -327,11 +327,15 @@ class Store(Protocol):
 
 
 @runtime_checkable
-class BacksUp(Protocol):
+class OnDisk(Protocol):
     """What a store that keeps its rows on a disk can do as well."""
 
     def backup(
         self, file: str | PathLike[str], progress: Callable[[int], object] | None = None, /
     ) -> int:
         """Write every row, as of one commit, to a new file; return their number."""
+        ...
+
+    def compact(self, progress: Callable[[int], object] | None = None, /) -> tuple[int, int]:
+        """Give back the room that the files do not need; return their bytes before and after."""
         ...

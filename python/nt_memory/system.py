@@ -10,7 +10,7 @@ from nt_memory._recalling import Recalling
 from nt_memory._remembering import Remembering
 from nt_memory.clock import Clock, SystemClock, micros
 from nt_memory.config import MemoryConfig
-from nt_memory.store import BacksUp
+from nt_memory.store import OnDisk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,10 +143,29 @@ class MemorySystem(KeyValue, Remembering, Recalling):
         ...         again.get("risk", "limit")
         b'5'
         """
-        if not isinstance(self._store, BacksUp):
-            msg = f"{type(self._store).__name__} keeps nothing on a disk that could be backed up"
-            raise TypeError(msg)
-        return self._store.backup(dest, progress)
+        return _on_disk(self._store).backup(dest, progress)
+
+    def compact(self, *, progress: Callable[[int], object] | None = None) -> tuple[int, int]:
+        """Give back the room that the files do not need; return their bytes before and after.
+
+        A store's file has room for what was ever in it at a time.  Its rows
+        are copied into a new file, which takes the old one's place; reads and
+        writes go on, and while it runs both are on the disk.
+
+        Parameters
+        ----------
+        progress
+            Called with the number of rows now and then; what it raises ends
+            the copying, and the old file goes on.
+
+        Raises
+        ------
+        ValueError
+            The engine frees its space by itself (sled), or keeps nothing.
+        StorageFullError
+            There is no room for a second file.
+        """
+        return _on_disk(self._store).compact(progress)
 
     @classmethod
     def restore(
@@ -208,6 +227,13 @@ class MemorySystem(KeyValue, Remembering, Recalling):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _on_disk(store: Store) -> OnDisk:
+    if not isinstance(store, OnDisk):
+        msg = f"{type(store).__name__} keeps nothing on a disk"
+        raise TypeError(msg)
+    return store
 
 
 def _clock(clock: Clock | None, config: MemoryConfig) -> Clock:

@@ -30,6 +30,7 @@ mod frame;
 mod ids;
 mod keys;
 mod namespace;
+mod progress;
 mod record;
 mod stats;
 pub mod store;
@@ -39,11 +40,12 @@ pub use clock::Clock;
 pub use error::{Error, Result};
 pub use filter::{Filter, Op, Operand};
 pub use namespace::{MAX_KEY, Namespace};
+pub use progress::Progress;
 pub use record::{Attribute, Outcome, Record};
 pub use stats::Stats;
 pub use store::{
-    Answer, Commit, Match, NamespaceOptions, Operation, Pending, Progress, Query, RecordedBy, SearchResult, Store,
-    StoreConfig, Value, Weights,
+    Answer, Commit, Match, NamespaceOptions, Operation, Pending, Query, RecordedBy, SearchResult, Store, StoreConfig,
+    Value, Weights,
 };
 pub use tier::cold::{ColdEngine, ColdStore};
 pub use tier::hot::{CacheConfig, CacheEntry, HotCache};

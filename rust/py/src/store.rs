@@ -96,6 +96,13 @@ impl PyStore {
         with_progress(py, progress, move |progress| store.backup(&file, progress))
     }
 
+    /// Give back the room that the files do not need; return their bytes before and after.
+    #[pyo3(signature = (progress = None, /))]
+    fn compact(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<(u64, u64)> {
+        let store = Arc::clone(&self.inner);
+        with_progress(py, progress, move |progress| store.compact(progress))
+    }
+
     /// Apply a batch whole or not at all.
     #[pyo3(signature = (ops, /, *, dry_run = false))]
     fn commit<'py>(&self, py: Python<'py>, ops: &Bound<'py, PyAny>, dry_run: bool) -> PyResult<Bound<'py, PyAny>> {

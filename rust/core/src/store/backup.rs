@@ -4,11 +4,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::state::FORMAT;
 use super::{Store, StoreConfig};
 use crate::error::{Error, Result, value_error};
+use crate::progress::Progress;
 use crate::tier::cold::{Change, ColdEngine};
 use crate::{disk, frame};
 
@@ -21,34 +21,6 @@ const MAX_KEY: u32 = 1 << 16;
 const MAX_VALUE: u32 = 100 << 20;
 /// Bytes that are restored at once.
 const BATCH: usize = 8 << 20;
-
-/// How far a long call came, and whether it is still wanted.
-#[derive(Debug, Default)]
-pub struct Progress {
-    rows: AtomicU64,
-    cancelled: AtomicBool,
-}
-
-impl Progress {
-    /// Rows done.
-    #[must_use]
-    pub fn rows(&self) -> u64 {
-        self.rows.load(Ordering::Relaxed)
-    }
-
-    /// Let the call end soon, with an error, and undo what it did.
-    pub fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
-    }
-
-    fn step(&self) -> Result<()> {
-        self.rows.fetch_add(1, Ordering::Relaxed);
-        if self.cancelled.load(Ordering::Relaxed) {
-            return Err(Error::Storage("the call was cancelled; nothing was left behind".into()));
-        }
-        Ok(())
-    }
-}
 
 impl Store {
     /// Write every row, as of one commit, to a new file; the store goes on meanwhile.

@@ -315,9 +315,14 @@ fn write(inner: &Inner, head: &mut Head, staged: &Staged, durable: bool) -> Resu
 }
 
 fn ensure_space(inner: &Inner, changes: &[Change]) -> Result<()> {
-    let Some(directory) = inner.directory() else { return Ok(()) };
     let bytes: u64 = changes.iter().map(|(key, value)| (key.len() + value.as_ref().map_or(0, Vec::len)) as u64).sum();
-    let needed = bytes * 3 + MIN_FREE;
+    ensure_room(inner, bytes * 3)
+}
+
+/// Whether the disk has so much room, and some to spare.
+pub(super) fn ensure_room(inner: &Inner, bytes: u64) -> Result<()> {
+    let Some(directory) = inner.directory() else { return Ok(()) };
+    let needed = bytes + MIN_FREE;
     match free_bytes(directory) {
         Some(free) if free < needed => Err(Error::Full(format!(
             "{} has {free} bytes free and this write needs {needed}; make room and try again",

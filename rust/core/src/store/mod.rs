@@ -25,7 +25,6 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
-pub use backup::Progress;
 pub use committer::Pending;
 pub use ops::{Answer, Commit, Match, NamespaceOptions, Operation, Query, RecordedBy, SearchResult, Weights};
 pub use read::Value;
@@ -38,6 +37,7 @@ use crate::disk;
 use crate::error::{Error, Result};
 use crate::fork;
 use crate::ids::IdSource;
+use crate::progress::Progress;
 use crate::stats::Metrics;
 use crate::tier::cold::{ColdEngine, ColdStore};
 use crate::tier::hot::{CacheConfig, HotCache};
@@ -274,6 +274,23 @@ impl Store {
     pub fn flush(&self) -> Result<Pending> {
         self.inner.ensure_usable()?;
         self.inner.queue.flush()
+    }
+
+    /// Give back the room that the files have and do not need; reads and writes go on meanwhile.
+    ///
+    /// Returns the bytes on the disk before and after. While it runs both copies are there.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for an engine that frees its space by itself; what the disk says, then the old
+    /// files go on.
+    pub fn compact(&self, progress: &Progress) -> Result<(u64, u64)> {
+        self.inner.ensure_usable()?;
+        self.inner.cold(|cold| {
+            let before = cold.size_bytes()?;
+            committer::ensure_room(&self.inner, before)?;
+            cold.compact(progress)?;
+            Ok((before, cold.size_bytes()?))
+        })
     }
 
     /// A fresh ULID.

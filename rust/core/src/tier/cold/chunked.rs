@@ -4,6 +4,7 @@ use parking_lot::RwLock;
 
 use super::{Change, ColdStore, Visitor};
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 /// Largest value that lies in its own row.
 const INLINE_MAX: usize = 60 << 10;
@@ -178,6 +179,10 @@ impl<E: ColdStore> ColdStore for Chunked<E> {
         // A name too many costs a look-up; one too few would leave parts behind.
         self.large.write().extend(added);
         self.inner.write(rows, durable)
+    }
+
+    fn compact(&self, progress: &Progress) -> Result<()> {
+        self.inner.compact(progress)
     }
 
     fn size_bytes(&self) -> Result<u64> {

@@ -1,6 +1,7 @@
 //! L3: ordered, durable, transactional key-value engines behind one trait.
 
 mod chunked;
+mod compact;
 mod digest;
 mod memory;
 mod redb;
@@ -19,6 +20,7 @@ pub use sled::SledCold;
 
 use crate::disk;
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 /// One change: a key with its new value, or `None` to remove it.
 pub type Change = (Vec<u8>, Option<Vec<u8>>);
@@ -56,6 +58,15 @@ pub trait ColdStore: Send + Sync {
     /// # Errors
     /// The engine's failure; then none of the changes is visible.
     fn write(&self, changes: Vec<Change>, durable: bool) -> Result<()>;
+
+    /// Copy what is there into new files, which take the place of the old ones; reads and writes go on.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for an engine that frees its space by itself; the engine's failure, then the old
+    /// files go on.
+    fn compact(&self, _progress: &Progress) -> Result<()> {
+        compact::not_needed()
+    }
 
     /// Bytes on the disk.
     ///

@@ -54,6 +54,7 @@ impl RedbCold {
 impl FileEngine for RedbCold {
     /// Checksums lead from the root to every row.
     const SUMMED: bool = false;
+    const COMPACTS: bool = true;
 
     fn open(path: &Path, check: bool) -> Result<Self> {
         match std::fs::metadata(path).map(|metadata| metadata.len()) {
@@ -65,6 +66,10 @@ impl FileEngine for RedbCold {
         }
         let database = Self::open_database(path, check).map_err(|error| at(path, &error))?;
         Ok(Self { database, path: path.to_path_buf() })
+    }
+
+    fn shrink(&mut self) -> Result<()> {
+        self.database.compact().map(|_| ()).map_err(|error| at(&self.path, &error.into()))
     }
 
     fn is_done(_path: &Path) -> bool {

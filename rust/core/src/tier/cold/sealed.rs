@@ -1,16 +1,19 @@
 //! An engine whose files are known: no write is lost, no file changed, without a word.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
+use super::compact;
 use super::digest::{self, Digest};
 use super::seal::{Found, Seal, SealFile, way_out};
 use super::stamp::{self, Stamp};
 use super::{Change, ColdStore, Visitor};
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 /// An engine that keeps its rows in a file or folder.
 pub trait FileEngine: ColdStore + Sized {
@@ -24,6 +27,17 @@ pub trait FileEngine: ColdStore + Sized {
     /// The engine's failure, with the file named.
     fn open(path: &Path, check: bool) -> Result<Self>;
 
+    /// Whether a copy is smaller than what was written to and deleted from for long.
+    const COMPACTS: bool;
+
+    /// Give back the room that a new file has and does not need.
+    ///
+    /// # Errors
+    /// The engine's failure.
+    fn shrink(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// After it was dropped: whether the engine is done with its files.
     fn is_done(path: &Path) -> bool;
 }
@@ -31,18 +45,20 @@ pub trait FileEngine: ColdStore + Sized {
 /// Wraps an engine: seals its files when closed and looks at them before they are opened, numbers
 /// its writes, and turns its panics into errors.
 pub struct Sealed<E: FileEngine> {
-    engine: Option<E>,
-    path: PathBuf,
+    pub(super) engine: RwLock<Option<E>>,
+    pub(super) path: PathBuf,
     file: SealFile,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     /// A panic or a failed write: nothing that the engine says counts any more.
     broken: AtomicBool,
-    failed: AtomicBool,
+    pub(super) failed: AtomicBool,
 }
 
-struct State {
+pub(super) struct State {
     seal: Seal,
-    stamp: Stamp,
+    pub stamp: Stamp,
+    /// Keys written since a copy was begun.
+    pub changed: Option<HashSet<Vec<u8>>>,
 }
 
 impl<E: FileEngine> Sealed<E> {
@@ -58,6 +74,7 @@ impl<E: FileEngine> Sealed<E> {
             Found::Nothing | Found::Released => Seal::new()?,
         };
         let file = SealFile::open(path, &seal)?;
+        compact::remove_copy(path)?;
         if found != Found::Released {
             file.write(&seal)?;
             file.sync()?;
@@ -66,10 +83,10 @@ impl<E: FileEngine> Sealed<E> {
         let engine =
             catch_unwind(AssertUnwindSafe(|| E::open(path, check))).unwrap_or_else(|_| Err(unreadable(path)))?;
         let sealed = Self {
-            engine: Some(engine),
+            engine: RwLock::new(Some(engine)),
             path: path.to_path_buf(),
             file,
-            state: Mutex::new(State { seal, stamp: Stamp { store: seal.store, ..Stamp::default() } }),
+            state: Mutex::new(State { seal, stamp: Stamp { store: seal.store, ..Stamp::default() }, changed: None }),
             broken: AtomicBool::new(false),
             // Until all of it was found sound nothing is sealed.
             failed: AtomicBool::new(true),
@@ -102,8 +119,10 @@ impl<E: FileEngine> Sealed<E> {
     }
 
     /// Run something on the engine; after a panic it is not asked again.
-    fn guarded<T>(&self, run: impl FnOnce(&E) -> Result<T>) -> Result<T> {
-        let engine = self.engine.as_ref().filter(|_| !self.broken.load(Ordering::Relaxed));
+    pub(super) fn guarded<T>(&self, run: impl FnOnce(&E) -> Result<T>) -> Result<T> {
+        // A visitor of a scan may read as well, while somebody waits to exchange the engine.
+        let engine = self.engine.read_recursive();
+        let engine = engine.as_ref().filter(|_| !self.broken.load(Ordering::Relaxed));
         let engine = engine.ok_or_else(|| unreadable(&self.path))?;
         catch_unwind(AssertUnwindSafe(|| run(engine))).unwrap_or_else(|_| {
             self.broken.store(true, Ordering::Relaxed);
@@ -153,12 +172,15 @@ impl<E: FileEngine> ColdStore for Sealed<E> {
     }
 
     fn has_snapshots(&self) -> bool {
-        self.engine.as_ref().is_some_and(ColdStore::has_snapshots)
+        self.engine.read_recursive().as_ref().is_some_and(ColdStore::has_snapshots)
     }
 
     fn write(&self, mut changes: Vec<Change>, durable: bool) -> Result<()> {
         let mut state = self.state.lock();
         let stamp = self.stamped(&state.stamp, &changes)?;
+        if let Some(changed) = &mut state.changed {
+            changed.extend(changes.iter().map(|(key, _)| key.clone()));
+        }
         changes.push(stamp.row());
         self.guarded(|engine| engine.write(changes, durable))
             .inspect_err(|_| self.failed.store(true, Ordering::Relaxed))?;
@@ -170,6 +192,10 @@ impl<E: FileEngine> ColdStore for Sealed<E> {
         Ok(())
     }
 
+    fn compact(&self, progress: &Progress) -> Result<()> {
+        if E::COMPACTS { self.copy_and_exchange(progress) } else { compact::not_needed() }
+    }
+
     fn size_bytes(&self) -> Result<u64> {
         self.guarded(ColdStore::size_bytes)
     }
@@ -177,7 +203,7 @@ impl<E: FileEngine> ColdStore for Sealed<E> {
 
 impl<E: FileEngine> Drop for Sealed<E> {
     fn drop(&mut self) {
-        let engine = self.engine.take();
+        let engine = self.engine.get_mut().take();
         let is_sound = !self.broken.load(Ordering::Relaxed) && !self.failed.load(Ordering::Relaxed);
         let is_closed = catch_unwind(AssertUnwindSafe(|| drop(engine))).is_ok();
         if is_sound && is_closed && E::is_done(&self.path) {

@@ -57,6 +57,7 @@ impl SledCold {
 impl FileEngine for SledCold {
     /// Its log ends for sled where it is damaged.
     const SUMMED: bool = true;
+    const COMPACTS: bool = false;
 
     fn open(path: &Path, _check: bool) -> Result<Self> {
         if path.exists() { remove_unfinished(path) } else { create(path) }.map_err(|error| Error::io(path, &error))?;

@@ -19,6 +19,7 @@ impl Fragile {
 
 impl FileEngine for Fragile {
     const SUMMED: bool = true;
+    const COMPACTS: bool = false;
 
     fn open(path: &Path, _check: bool) -> Result<Self> {
         std::fs::write(path, b"").unwrap();
