@@ -84,6 +84,7 @@ pub struct Stats {
     pub l1_hit_rate: Option<f64>,
     pub l1_evictions: u64,
     pub l2_vectors: usize,
+    /// Codes, and the fields that filters and ranking read.
     pub l2_bytes: usize,
     /// Keys and record versions.
     pub l3_entries: i64,
@@ -114,7 +115,7 @@ impl Stats {
             l1_hit_rate: (lookups > 0).then(|| hits as f64 / lookups as f64),
             l1_evictions: hot.evictions(),
             l2_vectors: shared.catalog.vectors(),
-            l2_bytes: shared.catalog.vector_bytes(),
+            l2_bytes: shared.catalog.bytes(),
             l3_entries: counts.values + counts.versions,
             l3_size_bytes: size,
             records: shared.catalog.len(),

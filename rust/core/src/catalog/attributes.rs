@@ -66,17 +66,30 @@ impl Attributes {
         grow(&mut self.words, length, word);
     }
 
+    /// Keep what another array has at a place, with other numbers for its strings.
+    pub(super) fn copy(&mut self, from: &Self, at: u32, mut word: impl FnMut(Symbol) -> Symbol) -> Option<u32> {
+        let (count, mut rest) = from.words.get(at as usize..)?.split_first()?;
+        let place = u32::try_from(self.words.len()).ok()?;
+        self.add(*count);
+        for _ in 0..*count {
+            let ([name, kind], content) = rest.split_first_chunk::<2>()?;
+            let (content, behind) = content.split_at_checked(length_of(*kind))?;
+            self.add(word(*name));
+            self.add(*kind);
+            for part in content {
+                self.add(if *kind == NUMBER { *part } else { word(*part) });
+            }
+            rest = behind;
+        }
+        Some(place)
+    }
+
     /// The attribute of a name among those kept at a place.
     pub(super) fn find(&self, at: u32, name: Symbol) -> Option<Value<'_>> {
         let (count, mut rest) = self.words.get(at as usize..)?.split_first()?;
         for _ in 0..*count {
             let ([found, kind], content) = rest.split_first_chunk::<2>()?;
-            let length = match *kind {
-                TEXT => 1,
-                NUMBER => 2,
-                list => (list - LIST) as usize,
-            };
-            let (content, behind) = content.split_at_checked(length)?;
+            let (content, behind) = content.split_at_checked(length_of(*kind))?;
             if *found == name {
                 return Some(match (*kind, content) {
                     (TEXT, [word]) => Value::Text(*word),
@@ -91,5 +104,14 @@ impl Attributes {
 
     pub(super) fn bytes(&self) -> usize {
         self.words.capacity() * size_of::<u32>()
+    }
+}
+
+/// Words of an attribute's content.
+fn length_of(kind: u32) -> usize {
+    match kind {
+        TEXT => 1,
+        NUMBER => 2,
+        list => (list - LIST) as usize,
     }
 }

@@ -5,6 +5,7 @@ mod attributes;
 mod ids;
 mod profiles;
 mod rows;
+mod tidy;
 mod view;
 mod words;
 
@@ -239,6 +240,11 @@ impl Catalog {
     /// Bytes of the codes.
     pub(crate) fn vector_bytes(&self) -> usize {
         self.spaces.iter().map(Space::bytes).sum()
+    }
+
+    /// Bytes of what is here, without the slots that are free for others.
+    pub(crate) fn used_bytes(&self) -> usize {
+        self.bytes() - self.spaces.iter().map(Space::free_bytes).sum::<usize>()
     }
 
     /// Bytes of all that is here, the codes included.

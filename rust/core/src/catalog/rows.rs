@@ -32,6 +32,8 @@ pub(super) struct Rows {
     pub attributes: Sparse<u32>,
     free: Vec<u32>,
     len: u32,
+    /// Versions erased since the catalogue was tidied last.
+    pub erased: usize,
     pub commits: Commits,
     pub profiles: Profiles,
     pub kept: Attributes,
@@ -55,6 +57,7 @@ impl Default for Rows {
             attributes: Sparse::new(NONE),
             free: Vec::new(),
             len: 0,
+            erased: 0,
             commits: Commits::default(),
             profiles: Profiles::default(),
             kept: Attributes::default(),
@@ -105,6 +108,12 @@ impl Rows {
 
     pub(super) fn remove(&mut self, row: u32) {
         self.free.push(row);
+        self.erased += 1;
+    }
+
+    /// Versions there are.
+    pub(super) fn len(&self) -> usize {
+        self.len as usize - self.free.len()
     }
 
     #[inline]
@@ -114,7 +123,7 @@ impl Rows {
 
     /// The number and time of the commit that wrote a row.
     pub(super) fn recorded(&self, row: u32) -> (u64, i64) {
-        self.commits.all[self.commit[row as usize] as usize]
+        self.commits.get(self.commit[row as usize])
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -140,9 +149,13 @@ impl Default for Commits {
 }
 
 impl Commits {
+    pub(super) fn get(&self, place: u32) -> (u64, i64) {
+        self.all[place as usize]
+    }
+
     /// Where a commit is kept; one that was not seen for long may be kept twice.
     #[allow(clippy::cast_possible_truncation, reason = "the rest of a division by 4096")]
-    fn place(&mut self, commit: u64, recorded_at: i64) -> u32 {
+    pub(super) fn place(&mut self, commit: u64, recorded_at: i64) -> u32 {
         let recent = &mut self.recent[(commit % RECENT as u64) as usize];
         if self.all.get(*recent as usize) != Some(&(commit, recorded_at)) {
             *recent = u32::try_from(self.all.len()).unwrap_or(NONE);

@@ -22,6 +22,7 @@ enum Step {
     Add { id: usize, known_at: i64, shows_after: i64, agent: u8, embedded: bool },
     Erase { id: usize, every: usize },
     Forget { id: usize },
+    Tidy,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -35,7 +36,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     });
     let erase = (0..IDS.len(), 1_usize..3).prop_map(|(id, every)| Step::Erase { id, every });
     let forget = (0..IDS.len()).prop_map(|id| Step::Forget { id });
-    proptest::collection::vec(prop_oneof![6 => add, 2 => erase, 1 => forget], 0..40)
+    proptest::collection::vec(prop_oneof![6 => add, 2 => erase, 1 => forget, 1 => Just(Step::Tidy)], 0..40)
 }
 
 /// The versions of each record, in the order in which they were added, and whether it was forgotten.
@@ -104,6 +105,7 @@ fn apply(step: &Step, commit: u64, catalog: &mut Catalog, model: &mut Model) {
             }
             catalog.forget(IDS[id]);
         }
+        Step::Tidy => catalog.tidy(),
     }
 }
 
@@ -193,4 +195,24 @@ fn plain_records_take_little_room() {
     }
     let each = catalog.bytes() / usize::try_from(count).unwrap();
     assert!(each < 70, "{each} bytes a record");
+}
+
+#[test]
+fn what_comes_and_goes_takes_no_more_and_more_room() {
+    let mut catalog = catalog();
+    let mut sizes = Vec::new();
+    for round in 0..12 {
+        for number in 0..5000 {
+            let mut one = meta(0, round * 5000 + number, 5, 1, 1, None);
+            one.attributes.push((format!("name {round} {number}"), Attribute::Text(format!("word {round} {number}"))));
+            one.tags = vec![format!("tag {round} {number}")];
+            catalog.add(&format!("id {round} {number}"), &one, &[]).unwrap();
+        }
+        for number in 0..5000 {
+            catalog.erase(&format!("id {round} {number}"), &[0]);
+        }
+        catalog.tidy_if_due();
+        sizes.push(catalog.bytes());
+    }
+    assert!(sizes[11] <= sizes[1] + sizes[1] / 4, "{sizes:?}");
 }

@@ -44,6 +44,10 @@ impl Interner {
         (0..).zip(self.names.iter().map(|name| &**name))
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -359,6 +359,7 @@ fn apply(inner: &Inner, head: Head, staged: Staged) -> Result<()> {
         for effect in staged.effects {
             effect.apply(&mut shared)?;
         }
+        shared.catalog.tidy_if_due();
         shared.head = head;
         shared.catalog.bytes() != before
     };

@@ -158,10 +158,11 @@ impl Planner<'_> {
 
     fn units(&self, record: &Record) -> Result<Vec<(String, Vec<f32>)>> {
         let shared = self.inner.shared.read();
-        let bytes = shared.catalog.bytes();
-        if !record.embeddings.is_empty() && bytes > self.inner.max_memory_bytes() {
+        let bytes = shared.catalog.used_bytes();
+        if bytes > self.inner.max_memory_bytes() {
             return Err(Error::Vector(format!(
-                "records and codes in memory take {bytes} bytes, over max_memory_bytes = {}; raise it or forget records",
+                "records and their codes take {bytes} bytes in memory, over max_memory_bytes = {}; raise it, forget \
+                 records, or configure a retention",
                 self.inner.max_memory_bytes()
             )));
         }

@@ -260,9 +260,10 @@ impl HotCache {
         self.evict_elsewhere(index);
     }
 
-    /// A shard with a single entry cannot make room for itself.
+    /// Make room in the shards behind this one, and in itself at last: with a single entry it could
+    /// not make room for that.
     fn evict_elsewhere(&self, start: usize) {
-        for step in 1..self.slabs.len() {
+        for step in 1..=self.slabs.len() {
             if !self.is_over() {
                 return;
             }
@@ -329,9 +330,10 @@ impl HotCache {
             || self.bytes.load(Ordering::Relaxed) > self.max_bytes.load(Ordering::Relaxed)
     }
 
-    /// Give the cache less (or again more) room; what is over goes at the next insertion.
+    /// Give the cache less (or again more) room; what is over goes at once.
     pub fn set_max_bytes(&self, max_bytes: usize) {
         self.max_bytes.store(max_bytes.min(self.config.max_bytes), Ordering::Relaxed);
+        self.evict_elsewhere(0);
     }
 
     fn hash(&self, namespace: &str, key: &str) -> u64 {

@@ -152,6 +152,15 @@ impl Space {
         self.slots as usize - self.free.len()
     }
 
+    /// Bytes of slots that are free.
+    pub(crate) fn free_bytes(&self) -> usize {
+        let each = match &self.codes {
+            Codes::F16(_) => 2,
+            Codes::F32(_) => 4,
+        };
+        self.free.len() * self.definition.dim * each
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         match &self.codes {
             Codes::F16(codes) => codes.capacity() * 2,

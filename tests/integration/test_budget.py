@@ -1,0 +1,88 @@
+"""max_memory_bytes: hot values and what recall reads stay within it, whatever comes and goes."""
+
+import numpy as np
+import pytest
+
+from builders import day
+from nt_memory import ManualClock, MemoryConfig, MemorySystem, Record, VectorError, VectorSpace
+
+BUDGET = 4 << 20
+# Columns grow in steps of an eighth.
+SLACK = BUDGET // 8
+
+
+@pytest.fixture
+def memory():
+    """A memory with a small budget."""
+    spaces = {"state": VectorSpace(dim=64)}
+    config = MemoryConfig(
+        cold_engine="memory", spaces=spaces, max_memory_bytes=BUDGET, clock=ManualClock(day(0))
+    )
+    with MemorySystem(config) as memory:
+        yield memory
+
+
+def records(count, start=0):
+    made = np.random.default_rng(start).normal(size=(count, 64)).astype(np.float32)
+    return [
+        Record(
+            id=f"r{start + n}",
+            namespace="trades",
+            kind="trade",
+            event_time=day(0),
+            embeddings={"state": made[n]},
+            attributes={"order": f"order {start + n}"},
+        )
+        for n in range(count)
+    ]
+
+
+def taken(memory):
+    stats = memory.stats()
+    return stats["l1_bytes"] + stats["l2_bytes"]
+
+
+def fill(memory, count=10**6):
+    """Remember records until the memory is full; return how many there are."""
+    for start in range(0, count, 500):
+        try:
+            memory.remember_many(records(500, start))
+        except VectorError:
+            return start
+    return count
+
+
+def test_hot_values_give_way_to_records(memory):
+    for number in range(200):
+        memory.put("risk", f"{number}", bytes(50_000))
+    assert BUDGET // 2 < taken(memory) <= BUDGET
+    memory.remember_many(records(5000))
+    assert taken(memory) <= BUDGET + SLACK
+
+
+def test_a_full_memory_says_what_to_do_and_goes_on(memory):
+    count = fill(memory)
+    assert count > 1000
+    assert taken(memory) <= BUDGET + 2 * SLACK
+    with pytest.raises(VectorError, match="max_memory_bytes"):
+        memory.remember(records(1, count)[0])
+    memory.put("risk", "limit", b"5")
+    assert memory.get("risk", "limit") == b"5"
+    assert len(memory.recall(top_k=10)) == 10
+
+
+def test_what_is_forgotten_makes_room(memory):
+    count = fill(memory)
+    memory.forget([f"r{number}" for number in range(2000)])
+    memory.remember_many(records(500, count))
+    assert taken(memory) <= BUDGET + 2 * SLACK
+
+
+def test_what_retention_erases_leaves_nothing_behind(memory):
+    memory.configure_namespace("trades", ttl=day(1) - day(0), retention=day(2) - day(0))
+    sizes = []
+    for round_ in range(12):
+        memory.remember_many(records(4000, round_ * 4000))
+        memory.clock.advance(day(4) - day(0))
+        sizes.append(taken(memory))
+    assert max(sizes[6:]) <= max(sizes[:6]) * 1.3
