@@ -1,7 +1,7 @@
 //! The one thread that writes: takes what waits, plans it in order, commits
 //! it once, applies it to memory, answers all.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -284,7 +284,8 @@ fn commit_group(
     sweep::sweep(inner, due, &mut staged, head.recorded_at).inspect_err(|error| stop_if_full(inner, error))?;
     // Where each commit waits for the disk a flush has nothing to do, and needs no room for it.
     if !staged.rows.is_empty() || head != before || (flushed && !inner.durable) {
-        write(inner, &mut head, &staged, flushed || inner.durable)?;
+        head.counts += staged.counts;
+        write(inner, &head, std::mem::take(&mut staged.rows), flushed || inner.durable)?;
     }
     apply(inner, head, staged)?;
     inner.metrics.commits.record(inner.clock.monotonic_us().saturating_sub(started).saturating_mul(1000));
@@ -298,15 +299,13 @@ fn stop_if_full(inner: &Inner, error: &Error) {
     }
 }
 
-fn write(inner: &Inner, head: &mut Head, staged: &Staged, durable: bool) -> Result<()> {
-    head.counts += staged.counts;
+fn write(inner: &Inner, head: &Head, rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>, durable: bool) -> Result<()> {
     let head_row = (keys::named(keys::STATE, HEAD), Some(record::encode(head)?));
-    let rows = staged.rows.iter().map(|(key, value)| (key.clone(), value.as_deref()));
-    let head_rows = std::iter::once((head_row.0.clone(), head_row.1.as_deref()));
     let changes: Vec<Change> = rows
-        .chain(head_rows)
+        .into_iter()
+        .chain(std::iter::once(head_row))
         .map(|(key, value)| {
-            let sealed = value.map(|value| frame::seal(&key, value, inner.compression));
+            let sealed = value.map(|value| frame::seal(&key, &value, inner.compression));
             (key, sealed)
         })
         .collect();

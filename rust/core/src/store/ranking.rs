@@ -6,12 +6,16 @@
 
 use std::cmp::Ordering;
 
+use rayon::prelude::*;
+
 use super::Shared;
 use super::ops::{Match, Weights};
 use super::search::Prepared;
 use crate::catalog::{Catalog, NONE, Symbol, Value, Version};
 use crate::error::{Result, value_error};
 
+/// Candidates below which one core is quicker than two.
+const PARALLEL_FROM: usize = 8192;
 /// Wider than the error of a fast cosine.
 const MARGIN: f64 = 1e-5;
 /// Matches that diversity chooses among: this many a place, and at least so many.
@@ -149,9 +153,14 @@ impl Ranking<'_> {
 
     fn sort_by_score(&self, candidates: &mut Vec<Candidate>, scale: f64, places: usize) {
         let query = self.prepared.query;
-        for candidate in &mut *candidates {
+        let score = |candidate: &mut Candidate| {
             let parts = self.parts(candidate, scale, f64::from(candidate.cosine));
             candidate.score = parts.score(&query.weights);
+        };
+        if candidates.len() < PARALLEL_FROM {
+            candidates.iter_mut().for_each(score);
+        } else {
+            candidates.par_iter_mut().with_min_len(PARALLEL_FROM / 2).for_each(score);
         }
         if candidates.len() > places {
             let (_, last, _) = candidates.select_nth_unstable_by(places - 1, |a, b| b.score.total_cmp(&a.score));
@@ -209,7 +218,7 @@ impl Ranking<'_> {
         Parts {
             similarity: self.prepared.unit.is_some().then_some(f64::midpoint(1.0, cosine)),
             recency: self.prepared.query.half_life.map(|half_life| (-age / half_life).exp2()),
-            importance: 1.0 - (-version.importance()).exp(),
+            importance: importance(version.importance()),
             outcome: (!candidate.reward.is_nan()).then(|| 0.5 + 0.5 * (candidate.reward / scale).tanh()),
         }
     }
@@ -258,6 +267,12 @@ impl Ranking<'_> {
             record: None,
         }
     }
+}
+
+fn importance(given: f64) -> f64 {
+    // Most records have the importance that is given to those that say nothing.
+    const USUAL: f64 = 1.0 - 1.0 / std::f64::consts::E;
+    if given.to_bits() == 1.0_f64.to_bits() { USUAL } else { 1.0 - (-given).exp() }
 }
 
 /// Scale of rewards: the median of their sizes; 1 where there is none or it is zero.
