@@ -39,6 +39,7 @@ class Order:
     steps: int = 0
     closes: bool = True
     lane: str = "Lane"
+    compacts: int = 0
 
 
 def kill_often(order, kills):

@@ -32,12 +32,14 @@ class Story:
     lanes: int = 2
     durability: str = "group"
     early: bool = False
+    compacts: int = 0
 
 
 STORIES = (
     Story("fresh", ((6, False),)),
     Story("reopened", ((6, True), (6, True))),
     Story("killed and reopened", ((6, False), (6, False))),
+    Story("compacted", ((12, False),), compacts=3),
     Story("expiring", ((25, False),), lane="Fading", lanes=1),
     Story("reopened and expiring", ((15, True), (15, False)), lane="Fading", lanes=1),
 )
@@ -74,7 +76,8 @@ def record_in(place, story, engine, seed):
     order = Order(str(root / PLACE), engine, seed, story.durability, story.early)
     done = 0
     for steps, closes in story.runs:
-        run = replace(order, steps=steps, closes=closes, lane=story.lane)
+        shape = {"lane": story.lane, "compacts": story.compacts}
+        run = replace(order, steps=steps, closes=closes, **shape)
         _write(run, [done] * story.lanes, preloaded(root, place / "log"))
         done += steps
     return Recording(story, run, events(place / "log"))

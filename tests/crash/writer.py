@@ -39,6 +39,9 @@ def main():
     threads = [threading.Thread(target=write, args=(store, lane, clock, order)) for lane in lanes]
     for thread in threads:
         thread.start()
+    if order["engine"] == "redb":
+        for _ in range(order["compacts"]):
+            store.compact()
     for thread in threads:
         thread.join()
     if not order["closes"]:
