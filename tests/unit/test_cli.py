@@ -36,7 +36,7 @@ def store(tmp_path):
 def test_help_names_the_commands(ntm):
     code, out, _ = ntm("--help")
     assert code == 0
-    for command in ("demo", "recall", "stats", "verify"):
+    for command in ("backup", "compact", "demo", "recall", "restore", "stats", "verify"):
         assert command in out
 
 
@@ -74,6 +74,36 @@ def test_stats_as_a_table(ntm, store):
 
 def test_verify_of_a_sound_store(ntm, store):
     assert ntm("verify", store)[:2] == (0, "no problem found\n")
+
+
+def test_a_backup_is_restored(ntm, store, tmp_path):
+    code, out, _ = ntm("backup", store, tmp_path / "friday.backup", "--json")
+    assert code == 0
+    assert json.loads(out)["rows"] >= 1
+    code, out, _ = ntm("restore", tmp_path / "friday.backup", tmp_path / "again")
+    assert code == 0
+    assert "problems  none" in out
+    with MemorySystem(tmp_path / "again") as memory:
+        assert memory.get("strategies", "active") == b"wyckoff"
+
+
+def test_a_restored_store_of_another_engine_is_found(ntm, store, tmp_path):
+    ntm("backup", store, tmp_path / "friday.backup")
+    assert ntm("restore", tmp_path / "friday.backup", tmp_path / "sled", "--engine", "sled")[0] == 0
+    assert ntm("verify", tmp_path / "sled")[:2] == (0, "no problem found\n")
+
+
+def test_a_backup_over_a_file_is_refused(ntm, store, tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    code, _, err = ntm("backup", store, tmp_path / "mine")
+    assert code == 1
+    assert "mine exists" in err
+
+
+def test_compact_tells_what_it_gave_back(ntm, store):
+    code, out, _ = ntm("compact", store, "--json")
+    assert code == 0
+    assert json.loads(out)["bytes after"] <= json.loads(out)["bytes before"]
 
 
 def test_a_path_without_a_store_is_one_line_with_the_way_out(ntm, tmp_path):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from nt_memory.backtest import Settings
-from nt_memory.cli import stores
+from nt_memory.cli import keeping, stores
 from nt_memory.cli.demo import demo
 
 app = typer.Typer(
@@ -79,6 +79,35 @@ def verify_command(path: StorePath, as_json: AsJson = False) -> None:
     Exits with 1 if one is wrong.
     """
     stores.verify(path, as_json=as_json)
+
+
+@app.command("backup")
+def backup_command(
+    path: StorePath,
+    dest: Annotated[Path, typer.Argument(help="A file that is not there yet.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write everything in a store to one file, as of one moment."""
+    keeping.backup(path, dest, as_json=as_json)
+
+
+@app.command("restore")
+def restore_command(
+    src: Annotated[Path, typer.Argument(help="A file that a backup made.")],
+    path: Annotated[Path, typer.Argument(help="A directory that is new or empty.")],
+    engine: Annotated[
+        Literal["redb", "sled"], typer.Option(help="Engine of the new store.")
+    ] = "redb",
+    as_json: AsJson = False,
+) -> None:
+    """Make a store from a backup, all of it or nothing, and check it."""
+    keeping.restore(src, path, engine, as_json=as_json)
+
+
+@app.command("compact")
+def compact_command(path: StorePath, as_json: AsJson = False) -> None:
+    """Give back the room that a store's file does not need."""
+    keeping.compact(path, as_json=as_json)
 
 
 @app.command("recall")
