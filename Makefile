@@ -10,9 +10,10 @@ RUST := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.l
 KILLS ?= 10000
 MUTATIONS ?= 100000
 CUTS ?= 10000
+MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help tools venv build demo test test-rust test-python lint format deny bench crash power-cuts wheel clean
+.PHONY: help tools venv build demo test test-rust test-python lint format deny bench crash power-cuts soak wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +86,9 @@ crash: build ## kills and power cuts of writers, damaged copies (hours); KILLS=n
 
 power-cuts: build ## count what power cuts leave; ENGINE=sled CUTS=n
 	@PYTHONPATH=tests $(BIN)/python -m crash.power_cuts --engine $(or $(ENGINE),sled) --images $(CUTS)
+
+soak: build ## let values and records come and go for an hour; memory and disk must not grow; MINUTES=n
+	PYTHONPATH=tests $(BIN)/python -m crash.soak --minutes $(MINUTES)
 
 wheel: build ## a wheel in dist/
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build -q --release --out dist
