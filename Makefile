@@ -12,7 +12,7 @@ MUTATIONS ?= 100000
 CUTS ?= 10000
 
 .DEFAULT_GOAL := help
-.PHONY: help tools venv build demo test test-rust test-python lint format deny bench crash power-cuts wheel clean
+.PHONY: help tools venv build demo test test-rust test-python lint format deny bench crash power-cuts fuzz wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ crash: build ## kills and power cuts of writers, damaged copies (hours); KILLS=n
 
 power-cuts: build ## count what power cuts leave; ENGINE=sled CUTS=n
 	@PYTHONPATH=tests $(BIN)/python -m crash.power_cuts --engine $(or $(ENGINE),sled) --images $(CUTS)
+
+fuzz: build ## hostile input for ten minutes; SECONDS=n SEED=n for other inputs
+	NT_MEMORY_FUZZ_SECONDS=$(or $(SECONDS),600) NT_MEMORY_FUZZ_SEED=$(or $(SEED),0) $(BIN)/python -m pytest -q -s tests/property/test_hostile.py
 
 wheel: build ## a wheel in dist/
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build -q --release --out dist

@@ -188,7 +188,7 @@ class KeyValue(Handle):
             text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
             data = text.encode()
         except (TypeError, ValueError, RecursionError) as error:
-            msg = f"no JSON for {namespace}/{key}: {error}"
+            msg = f"no JSON for {_place(namespace, key)}: {error}"
             raise SerializationError(msg) from error
         self.put(namespace, key, data, ttl)
 
@@ -206,7 +206,7 @@ class KeyValue(Handle):
         try:
             return json.loads(value)
         except (ValueError, RecursionError) as error:
-            msg = f"the value of {namespace}/{key} is no JSON: {error}"
+            msg = f"the value of {_place(namespace, key)} is no JSON: {error}"
             raise SerializationError(msg) from error
 
     def put_array(
@@ -222,7 +222,7 @@ class KeyValue(Handle):
         import numpy as np
 
         if not isinstance(array, np.ndarray):
-            msg = f"{type(array).__name__} for {namespace}/{key}: give a NumPy array"
+            msg = f"{type(array).__name__} for {_place(namespace, key)}: give a NumPy array"
             raise SerializationError(msg)
         self.put(namespace, key, pack(array), ttl)
 
@@ -241,7 +241,7 @@ class KeyValue(Handle):
             return None
         array = unpack(value)
         if not isinstance(array, np.ndarray):
-            msg = f"the value of {namespace}/{key} is no array"
+            msg = f"the value of {_place(namespace, key)} is no array"
             raise SerializationError(msg)
         return array
 
@@ -276,6 +276,10 @@ class KeyValue(Handle):
             retention=None if retention is None else micros(retention, "retention"),
         )
         self._store.commit([Configure(namespace, options)])
+
+
+def _place(namespace: object, key: object) -> str:
+    return f"{shown(namespace)}/{shown(key)}".replace("'", "")
 
 
 def _bytes(name: str, value: object) -> bytes:

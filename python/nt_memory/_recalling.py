@@ -231,6 +231,9 @@ class Recalling(Handle):
     ) -> tuple[Vector | None, str]:
         if text is None:
             return None if embedding is None else as_vector(embedding), space
+        if not isinstance(text, str):
+            msg = f"text={shown(text)}: give a string"
+            raise TypeError(msg)
         if embedding is not None:
             msg = "embedding and text are both given: ask by one of them"
             raise ValueError(msg)

@@ -44,8 +44,8 @@ class Bars:
     interval: timedelta | None = None
 
     def __post_init__(self) -> None:
-        if not (_is_finite(self.n) and self.n >= 0):
-            msg = f"n={shown(self.n)}: a number of bars is finite and not negative"
+        if not (isinstance(self.n, (int, float)) and _is_finite(self.n) and self.n >= 0):
+            msg = f"n={shown(self.n)}: give a number of bars that is finite and not negative"
             raise ValueError(msg)
         if self.interval is not None and not (
             isinstance(self.interval, timedelta) and self.interval > timedelta(0)
