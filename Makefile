@@ -13,7 +13,7 @@ CUTS ?= 10000
 MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help tools venv build demo test test-rust test-python lint format deny bench crash power-cuts soak wheel clean
+.PHONY: help tools venv build demo test test-rust test-python lint format deny bench crash power-cuts fuzz soak wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ power-cuts: build ## count what power cuts leave; ENGINE=sled CUTS=n
 
 soak: build ## let values and records come and go for an hour; memory and disk must not grow; MINUTES=n
 	PYTHONPATH=tests $(BIN)/python -m crash.soak --minutes $(MINUTES)
+
+fuzz: build ## hostile input for ten minutes; SECONDS=n SEED=n for other inputs
+	NT_MEMORY_FUZZ_SECONDS=$(or $(SECONDS),600) NT_MEMORY_FUZZ_SEED=$(or $(SEED),0) $(BIN)/python -m pytest -q -s tests/property/test_hostile.py
 
 wheel: build ## a wheel in dist/
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build -q --release --out dist

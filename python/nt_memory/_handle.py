@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+from nt_memory._shown import shown
 from nt_memory._values import as_vector
 from nt_memory.embedding import HashingEmbedding
 from nt_memory.errors import VectorError
@@ -42,6 +43,15 @@ class Handle:
         return [as_vector(row, f"vector of encoder {self._embedder.id!r}") for row in rows]
 
 
+def refuse_to_copy(memory: object) -> NoReturn:
+    """Say what to do instead of copying or pickling an open memory."""
+    msg = (
+        f"an open {type(memory).__name__} cannot be copied or pickled, as one process owns "
+        "its directory: pass the path or the MemoryConfig, and open it there"
+    )
+    raise TypeError(msg)
+
+
 def text_encoder(
     config: MemoryConfig, embedder: EmbeddingProvider | None
 ) -> EmbeddingProvider | None:
@@ -58,6 +68,9 @@ def text_encoder(
             msg = f"embedder {embedder.id!r} needs a space 'text': name one in MemoryConfig.spaces"
             raise ValueError(msg)
         return None
+    if embedder is not None and not all(hasattr(embedder, name) for name in ("id", "dim", "embed")):
+        msg = f"embedder={shown(embedder)}: give an EmbeddingProvider, with id, dim and embed()"
+        raise TypeError(msg)
     encoder = embedder if embedder is not None else HashingEmbedding(space.dim)
     if encoder.dim != space.dim:
         msg = (

@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from nt_memory._handle import Handle
-from nt_memory._values import pack, unpack
+from nt_memory._shown import shown
+from nt_memory._values import mapping, pack, unpack
 from nt_memory.clock import micros, to_micros
 from nt_memory.errors import ConflictError, SerializationError
 from nt_memory.store import Configure, Delete, Expect, Increment, NamespaceOptions, Put
@@ -91,8 +92,11 @@ class KeyValue(Handle):
         ...     memory.get_many("risk", ["pause", "streak", "limit"])
         [b'3', None, b'5']
         """
-        if values:
-            self._store.commit([_put(namespace, key, value, ttl) for key, value in values.items()])
+        puts = [
+            _put(namespace, key, value, ttl) for key, value in mapping("values", values).items()
+        ]
+        if puts:
+            self._store.commit(puts)
 
     def get_many(self, namespace: str, keys: Sequence[str]) -> list[bytes | None]:
         """Return the values of several keys in their order, None where there is none."""
@@ -126,7 +130,7 @@ class KeyValue(Handle):
         (['a/1'], 'a/1')
         """
         if not 1 <= limit <= _MAX_PAGE:
-            msg = f"limit={limit!r}: give 1 to {_MAX_PAGE:,}"
+            msg = f"limit={shown(limit)}: give 1 to {_MAX_PAGE:,}"
             raise ValueError(msg)
         return self._store.scan(namespace, prefix, limit, cursor)
 
@@ -184,7 +188,7 @@ class KeyValue(Handle):
             text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
             data = text.encode()
         except (TypeError, ValueError, RecursionError) as error:
-            msg = f"no JSON for {namespace}/{key}: {error}"
+            msg = f"no JSON for {_place(namespace, key)}: {error}"
             raise SerializationError(msg) from error
         self.put(namespace, key, data, ttl)
 
@@ -201,8 +205,8 @@ class KeyValue(Handle):
             return None
         try:
             return json.loads(value)
-        except ValueError as error:
-            msg = f"the value of {namespace}/{key} is no JSON: {error}"
+        except (ValueError, RecursionError) as error:
+            msg = f"the value of {_place(namespace, key)} is no JSON: {error}"
             raise SerializationError(msg) from error
 
     def put_array(
@@ -218,7 +222,7 @@ class KeyValue(Handle):
         import numpy as np
 
         if not isinstance(array, np.ndarray):
-            msg = f"{type(array).__name__} for {namespace}/{key}: give a NumPy array"
+            msg = f"{type(array).__name__} for {_place(namespace, key)}: give a NumPy array"
             raise SerializationError(msg)
         self.put(namespace, key, pack(array), ttl)
 
@@ -237,7 +241,7 @@ class KeyValue(Handle):
             return None
         array = unpack(value)
         if not isinstance(array, np.ndarray):
-            msg = f"the value of {namespace}/{key} is no array"
+            msg = f"the value of {_place(namespace, key)} is no array"
             raise SerializationError(msg)
         return array
 
@@ -272,6 +276,10 @@ class KeyValue(Handle):
             retention=None if retention is None else micros(retention, "retention"),
         )
         self._store.commit([Configure(namespace, options)])
+
+
+def _place(namespace: object, key: object) -> str:
+    return f"{shown(namespace)}/{shown(key)}".replace("'", "")
 
 
 def _bytes(name: str, value: object) -> bytes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nt_memory import _recall_log
 from nt_memory._handle import TEXT, Handle
 from nt_memory._remembering import held_by
+from nt_memory._shown import shown
 from nt_memory._values import as_vector, finite
 from nt_memory.clock import from_micros, micros, to_micros
 from nt_memory.errors import CorruptionError, ForgottenError, RecordNotFoundError
@@ -131,13 +132,13 @@ class Recalling(Handle):
             **_bounds(recorded_by),
             top_k=_top_k(top_k),
             half_life=_half_life(half_life),
-            weights=weights.as_tuple(),
+            weights=_weights(weights),
             order_by=_order(order_by, vector),
             diversity=finite("diversity", diversity, 0.0, 1.0),
             min_trust=None if min_trust is None else finite("min_trust", min_trust, 0.0, 1.0),
         )
-        if exact not in {None, True, False}:
-            msg = f"exact={exact!r}: give True, False, or None to leave it to the engine"
+        if exact is not None and not isinstance(exact, bool):
+            msg = f"exact={shown(exact)}: give True, False, or None to leave it to the engine"
             raise ValueError(msg)
         return self._ask(query, strict=strict, log=log)
 
@@ -212,14 +213,14 @@ class Recalling(Handle):
         """
         entry = self._store.recall_log(recall_id)
         if entry is None:
-            msg = f"no recall {recall_id!r} was logged (recall(log=False) logs none)"
+            msg = f"no recall {shown(recall_id)} was logged (recall(log=False) logs none)"
             raise RecordNotFoundError(msg)
         logged = _recall_log.decode(entry)
         result = self._store.vector_search(logged.query)
         differs = _recall_log.difference(logged, result)
         if differs is not None:
             msg = (
-                f"recall {recall_id!r} at commit {logged.commit} has another answer now: "
+                f"recall {shown(recall_id)} at commit {logged.commit} has another answer now: "
                 f"{differs}; run verify() and restore what it names"
             )
             raise CorruptionError(msg)
@@ -230,11 +231,14 @@ class Recalling(Handle):
     ) -> tuple[Vector | None, str]:
         if text is None:
             return None if embedding is None else as_vector(embedding), space
+        if not isinstance(text, str):
+            msg = f"text={shown(text)}: give a string"
+            raise TypeError(msg)
         if embedding is not None:
             msg = "embedding and text are both given: ask by one of them"
             raise ValueError(msg)
-        if space not in {STATE, TEXT}:
-            msg = f"space={space!r} with text: text is compared in the space 'text'"
+        if space not in (STATE, TEXT):
+            msg = f"space={shown(space)} with text: text is compared in the space 'text'"
             raise ValueError(msg)
         return self._embed([text])[0], TEXT
 
@@ -268,7 +272,7 @@ def _bounds(recorded_by: datetime | int | None) -> dict[str, Any]:
 
 def _top_k(top_k: int) -> int:
     if not isinstance(top_k, int) or not 1 <= top_k <= MAX_TOP_K:
-        msg = f"top_k={top_k!r}: give an integer from 1 to {MAX_TOP_K:,}"
+        msg = f"top_k={shown(top_k)}: give an integer from 1 to {MAX_TOP_K:,}"
         raise ValueError(msg)
     return top_k
 
@@ -278,20 +282,29 @@ def _half_life(half_life: Duration | None) -> float | None:
         return None
     length = micros(half_life, "half_life")
     if not length:
-        msg = f"half_life={half_life!r}: give a duration longer than zero"
+        msg = f"half_life={shown(half_life)}: give a duration longer than zero"
         raise ValueError(msg)
     return float(length)
+
+
+def _weights(weights: Weights) -> tuple[float, float, float, float]:
+    if isinstance(weights, Weights):
+        return weights.as_tuple()
+    msg = f"weights={shown(weights)}: give Weights, as in Weights(similarity=1.0)"
+    raise TypeError(msg)
 
 
 def _order(order_by: str | None, vector: Vector | None) -> str | None:
     if order_by is None:
         return None
     if vector is not None:
-        msg = f"order_by={order_by!r} with a query: a query orders by score, so give one of them"
+        msg = (
+            f"order_by={shown(order_by)} with a query: a query orders by score, so give one of them"
+        )
         raise ValueError(msg)
-    field = order_by.removeprefix("-")
+    field = order_by.removeprefix("-") if isinstance(order_by, str) else ""
     if field not in _ORDERS and not (field.startswith("attributes.") and field != "attributes."):
-        known = ", ".join(sorted(_ORDERS))
-        msg = f"order_by={order_by!r}: give one of {known} or attributes.NAME, '-' in front or not"
+        known = f"{', '.join(sorted(_ORDERS))} or attributes.NAME"
+        msg = f"order_by={shown(order_by)}: give one of {known}, '-' in front or not"
         raise ValueError(msg)
     return order_by

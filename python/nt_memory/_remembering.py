@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nt_memory._handle import TEXT, Handle
+from nt_memory._shown import shown
 from nt_memory.clock import from_micros, to_micros
 from nt_memory.filters import Filter
 from nt_memory.records import Outcome, Record
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from nt_memory.store import RawRecord
 
+_MAX_COMMIT = 2**64 - 1
 _OUTCOME_FIELDS = ("reward", "payload", "known_at")
 
 
@@ -186,8 +188,8 @@ def held_by(recorded_by: datetime | int | None) -> tuple[int | None, int | None]
         return None, None
     if not isinstance(recorded_by, int):
         return to_micros(recorded_by, "recorded_by"), None
-    if isinstance(recorded_by, bool) or recorded_by < 0:
-        msg = f"recorded_by={recorded_by!r}: give a datetime or a commit number from 0"
+    if isinstance(recorded_by, bool) or not 0 <= recorded_by <= _MAX_COMMIT:
+        msg = f"recorded_by={shown(recorded_by)}: give a datetime or a commit number from 0"
         raise ValueError(msg)
     return None, recorded_by
 
@@ -196,7 +198,9 @@ def _outcome(outcome: Outcome | Mapping[str, object], known_at: datetime | None)
     if isinstance(outcome, Mapping):
         unknown = [name for name in outcome if name not in _OUTCOME_FIELDS]
         if unknown or "reward" not in outcome:
-            msg = f"outcome={dict(outcome)!r}: give reward, and payload and known_at if you like"
+            msg = (
+                f"outcome={shown(dict(outcome))}: give reward, and payload and known_at if you like"
+            )
             raise ValueError(msg)
         outcome = Outcome(**outcome)  # type: ignore[arg-type]
     if not isinstance(outcome, Outcome):
@@ -206,6 +210,6 @@ def _outcome(outcome: Outcome | Mapping[str, object], known_at: datetime | None)
         return outcome
     if outcome.known_at is not None:
         given = from_micros(to_micros(outcome.known_at))
-        msg = f"known_at={known_at!r}, but the outcome says {given!r}: give it once"
+        msg = f"known_at={shown(known_at)}, but the outcome says {shown(given)}: give it once"
         raise ValueError(msg)
     return replace(outcome, known_at=known_at)

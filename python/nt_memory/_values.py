@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from nt_memory._shown import shown
 from nt_memory.errors import InvalidEmbeddingError
 
 if TYPE_CHECKING:
@@ -59,11 +60,11 @@ def finite(name: str, value: object, low: float = -math.inf, high: float = math.
     """Return a number as float, checked against a closed range; NaN and infinity are outside."""
     try:
         number = math.nan if isinstance(value, (str, bytes)) else float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
-        msg = f"{name}={value!r}: give a number"
+    except (TypeError, ValueError, OverflowError) as error:
+        msg = f"{name}={shown(value)}: give a number"
         raise ValueError(msg) from error
     if not (math.isfinite(number) and low <= number <= high):
-        msg = f"{name}={value!r}: give a finite number{_range(low, high)}"
+        msg = f"{name}={shown(value)}: give a finite number{_range(low, high)}"
         raise ValueError(msg)
     return number
 
@@ -77,13 +78,25 @@ def _range(low: float, high: float) -> str:
 def texts(name: str, value: Iterable[str]) -> tuple[str, ...]:
     """Return strings as a tuple; a lone string is an error, not its letters."""
     if isinstance(value, str):
-        msg = f"{name}={value!r}: give a list of strings, as in [{value!r}]"
+        msg = f"{name}={shown(value)}: give a list of strings, as in [{shown(value)}]"
         raise TypeError(msg)
-    items = tuple(value)
+    try:
+        items = tuple(value)
+    except TypeError as error:
+        msg = f"{name}={shown(value)}: give a list of strings"
+        raise TypeError(msg) from error
     if not all(isinstance(item, str) for item in items):
-        msg = f"{name}={value!r}: give strings only"
+        msg = f"{name}={shown(value)}: give strings only"
         raise ValueError(msg)
     return items
+
+
+def mapping(name: str, value: object) -> Mapping[Any, Any]:
+    """Return a mapping; anything else is an error that names the field."""
+    if isinstance(value, Mapping):
+        return value
+    msg = f"{name}={shown(value)}: give a mapping of names to values"
+    raise TypeError(msg)
 
 
 def same(left: object, right: object) -> bool:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import functools
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
+from nt_memory._handle import refuse_to_copy
 from nt_memory.errors import ClosedError
 from nt_memory.system import MemorySystem
 
@@ -153,6 +154,9 @@ class AsyncMemorySystem:
     verify = _in_pool(MemorySystem.verify)
     backup = _in_pool(MemorySystem.backup)
     compact = _in_pool(MemorySystem.compact)
+
+    def __reduce__(self) -> NoReturn:
+        refuse_to_copy(self)
 
     async def close(self) -> None:
         """Let what is running end, flush, and let go of the directory."""

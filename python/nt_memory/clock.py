@@ -12,13 +12,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, TypeAlias
 
+from nt_memory._shown import shown
+
 if TYPE_CHECKING:
     from nt_memory import _native
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+LAST = datetime.max.replace(tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 _DAY_US = 86_400_000_000
 _MAX_DURATION_US = 2**62
+_FIRST_US = -62_135_596_800_000_000  # year 1, as a datetime cannot lie before
+_LAST_US = 253_402_300_799_999_999  # the end of year 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +44,13 @@ class Bars:
     interval: timedelta | None = None
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.n) and self.n >= 0):
-            msg = f"n={self.n!r}: a number of bars is finite and not negative"
+        if not (isinstance(self.n, (int, float)) and _is_finite(self.n) and self.n >= 0):
+            msg = f"n={shown(self.n)}: give a number of bars that is finite and not negative"
             raise ValueError(msg)
-        if self.interval is not None and self.interval <= timedelta(0):
-            msg = f"interval={self.interval!r}: a bar lasts longer than zero"
+        if self.interval is not None and not (
+            isinstance(self.interval, timedelta) and self.interval > timedelta(0)
+        ):
+            msg = f"interval={shown(self.interval)}: a bar lasts longer than zero"
             raise ValueError(msg)
 
     def at(self, interval: timedelta) -> Bars:
@@ -60,9 +67,14 @@ class Bars:
             No interval is known.
         """
         if self.interval is None:
-            msg = f"{self!r}: how long is a bar? Give Bars({self.n!r}, interval=timedelta(...))"
+            n = shown(self.n)
+            msg = f"{shown(self)}: how long is a bar? Give Bars({n}, interval=timedelta(...))"
             raise ValueError(msg)
-        return self.interval * self.n
+        try:
+            return self.interval * self.n
+        except OverflowError as error:
+            msg = f"{shown(self)}: give a duration of less than 2.7 million years"
+            raise ValueError(msg) from error
 
 
 Duration: TypeAlias = "timedelta | Bars | float"
@@ -74,7 +86,8 @@ def to_micros(at: datetime, field: str = "datetime") -> int:
     Raises
     ------
     ValueError
-        ``at`` has no time zone; ``field`` names it in the message.
+        ``at`` has no time zone, or lies in another year than 1 to 9999 in
+        UTC; ``field`` names it in the message.
 
     Examples
     --------
@@ -83,13 +96,17 @@ def to_micros(at: datetime, field: str = "datetime") -> int:
     86400000000
     """
     if not isinstance(at, datetime):
-        msg = f"{field}={at!r}: a time is an aware datetime, not {type(at).__name__}"
+        msg = f"{field}={shown(at)}: a time is an aware datetime, not {type(at).__name__}"
         raise TypeError(msg)
     if at.utcoffset() is None:
-        msg = f"{field}={at!r} is naive: give it a time zone, such as tzinfo=timezone.utc"
+        msg = f"{field}={shown(at)} is naive: give it a time zone, such as tzinfo=timezone.utc"
         raise ValueError(msg)
     since = at - EPOCH
-    return since.days * _DAY_US + since.seconds * 1_000_000 + since.microseconds
+    count = since.days * _DAY_US + since.seconds * 1_000_000 + since.microseconds
+    if not _FIRST_US <= count <= _LAST_US:
+        msg = f"{field}={shown(at)}: give a time in the years 1 to 9999 of UTC"
+        raise ValueError(msg)
+    return count
 
 
 def from_micros(at: int) -> datetime:
@@ -100,7 +117,11 @@ def from_micros(at: int) -> datetime:
     >>> from_micros(86_400_000_000)
     datetime.datetime(1970, 1, 2, 0, 0, tzinfo=datetime.timezone.utc)
     """
-    return EPOCH + timedelta(microseconds=at)
+    try:
+        return EPOCH + timedelta(microseconds=at)
+    except OverflowError as error:
+        msg = f"{shown(at)} us since 1970 is no time in the years 1 to 9999"
+        raise ValueError(msg) from error
 
 
 def micros(duration: Duration, field: str = "duration") -> int:
@@ -121,15 +142,25 @@ def micros(duration: Duration, field: str = "duration") -> int:
     if isinstance(duration, timedelta):
         count = duration // _MICROSECOND
     elif isinstance(duration, (int, float)) and not isinstance(duration, bool):
-        scaled = duration * 1e6
-        count = round(scaled) if math.isfinite(scaled) else -1
+        count = (
+            round(duration * 1e6) if _is_finite(duration) and duration < _MAX_DURATION_US else -1
+        )
     else:
-        msg = f"{field}={duration!r}: a duration is a timedelta, Bars(n) or a number of seconds"
+        msg = (
+            f"{field}={shown(duration)}: a duration is a timedelta, Bars(n) or a number of seconds"
+        )
         raise TypeError(msg)
     if not 0 <= count <= _MAX_DURATION_US:
-        msg = f"{field}={duration!r}: a duration is finite and not negative"
+        msg = f"{field}={shown(duration)}: give a duration from 0 to 146,000 years"
         raise ValueError(msg)
     return count
+
+
+def _is_finite(number: object) -> bool:
+    try:
+        return math.isfinite(number)  # type: ignore[arg-type]
+    except OverflowError:  # an integer beyond the floats
+        return False
 
 
 class Clock:
@@ -202,6 +233,6 @@ class ManualClock(Clock):
         """Move on to a time; one that has passed is a ValueError."""
         target = to_micros(at, "at")
         if target < self.native.now_us():
-            msg = f"at={at!r} is before {self.now()!r}: a clock never goes back"
+            msg = f"at={shown(at)} is before {shown(self.now())}: a clock never goes back"
             raise ValueError(msg)
         self.native.set_us(target)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from nt_memory._shown import shown
+from nt_memory._values import mapping
 from nt_memory.clock import Clock, Duration, micros
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 PREFIX = "NT_MEMORY_"
 MEMORY = ":memory:"
 MIB = 1 << 20
+_MAX_FILE = 16 * 1024
 _MAX_COUNT = 2**63 - 1
 _MAX_DIM = 65_536
 _MAX_SEED = 2**64 - 1
@@ -32,25 +35,25 @@ _MAX_SEED = 2**64 - 1
 
 def _count(name: str, value: object, low: int, high: int = _MAX_COUNT) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        msg = f"{name}={value!r}: give an integer from {low:,} to {high:,}"
+        msg = f"{name}={shown(value)}: give an integer from {low:,} to {high:,}"
         raise ValueError(msg)
 
 
 def _choice(name: str, value: object, known: tuple[str, ...]) -> None:
-    if value not in known:
-        msg = f"{name}={value!r}: give one of {', '.join(map(repr, known))}"
+    if not isinstance(value, str) or value not in known:
+        msg = f"{name}={shown(value)}: give one of {', '.join(map(repr, known))}"
         raise ValueError(msg)
 
 
 def _flag(name: str, value: object) -> None:
     if value is not True and value is not False:
-        msg = f"{name}={value!r}: give True or False"
+        msg = f"{name}={shown(value)}: give True or False"
         raise ValueError(msg)
 
 
 def _instance(name: str, value: object, kind: type) -> None:
     if not isinstance(value, kind):
-        msg = f"{name}={value!r}: give a {kind.__name__}"
+        msg = f"{name}={shown(value)}: give a {kind.__name__}"
         raise ValueError(msg)  # noqa: TRY004 (a bad setting is a ValueError)
 
 
@@ -78,7 +81,7 @@ class CacheConfig:
     def __post_init__(self) -> None:
         _count("cache.max_entries", self.max_entries, 1)
         if micros(self.ttl, "cache.ttl") < 1:
-            msg = f"cache.ttl={self.ttl!r}: give at least a microsecond"
+            msg = f"cache.ttl={shown(self.ttl)}: give at least a microsecond"
             raise ValueError(msg)
         _flag("cache.track_access", self.track_access)
         _count("cache.max_bytes", self.max_bytes, 1)
@@ -106,7 +109,7 @@ class VectorSpace:
         _count("space.dim", self.dim, 1, _MAX_DIM)
         _choice("space.metric", self.metric, ("cosine",))
         if self.encoder is not None and (not isinstance(self.encoder, str) or not self.encoder):
-            msg = f"space.encoder={self.encoder!r}: give the id of an encoder, or None"
+            msg = f"space.encoder={shown(self.encoder)}: give the id of an encoder, or None"
             raise ValueError(msg)
 
 
@@ -187,11 +190,11 @@ class MemoryConfig:
         _instance("cache", self.cache, CacheConfig)
         _instance("vector", self.vector, VectorConfig)
         if not isinstance(self.storage_path, (str, os.PathLike)) or "://" in str(self.storage_path):
-            msg = f"storage_path={self.storage_path!r}: give a directory of this machine"
+            msg = f"storage_path={shown(self.storage_path)}: give a directory of this machine"
             raise ValueError(msg)
         _choice("cold_engine", self.cold_engine, ("redb", "sled", "memory"))
-        for name, space in self.spaces.items():
-            _instance(f"spaces[{name!r}]", space, VectorSpace)
+        for name, space in mapping("spaces", self.spaces).items():
+            _instance(f"spaces[{shown(name)}]", space, VectorSpace)
         object.__setattr__(self, "spaces", dict(self.spaces))
         _flag("enable_compression", self.enable_compression)
         _count("max_memory_bytes", self.max_memory_bytes, MIB)
@@ -229,13 +232,14 @@ class MemoryConfig:
         10
         """
         tables: dict[str, Any] = {}
-        for name, value in (os.environ if environ is None else environ).items():
-            if not name.startswith(PREFIX):
+        given = os.environ if environ is None else mapping("environ", environ)
+        for name, value in given.items():
+            if not isinstance(name, str) or not name.startswith(PREFIX):
                 continue
             key = name.removeprefix(PREFIX).lower()
             if key not in _FROM_ENV:
                 known = ", ".join(PREFIX + known.upper() for known in _FROM_ENV)
-                msg = f"{name}={value!r} is no setting; known are {known}"
+                msg = f"{name}={shown(value)} is no setting; known are {known}"
                 raise ValueError(msg)
             table, _, entry = key.partition("_")
             into = tables.setdefault(table, {}) if table in _TABLES else tables
@@ -249,18 +253,37 @@ class MemoryConfig:
         Raises
         ------
         ValueError
-            The file is no TOML, holds a name that is not known, or a bad value.
+            The file is no TOML, is longer than 16 KiB, holds a name that is not
+            known, or a bad value.
         """
         if sys.version_info >= (3, 11):
             import tomllib
         else:
             import tomli as tomllib
+        text = _read(path)
         try:
-            with open(path, "rb") as file:  # noqa: PTH123 (pathlib is slow to import)
-                return _build(tomllib.load(file))
-        except ValueError as error:
+            return _build(tomllib.loads(text.decode()))
+        except (ValueError, RecursionError) as error:
             msg = f"{path}: {error}"
             raise ValueError(msg) from error
+
+
+def _read(path: str | Path) -> bytes:
+    if not isinstance(path, (str, os.PathLike)):  # an integer would be somebody's open file
+        msg = f"path={shown(path)}: give the path of a TOML file"
+        raise TypeError(msg)
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 (pathlib is slow to import)
+            text = file.read(_MAX_FILE + 1)
+    except ValueError as error:  # lone surrogates, NUL
+        msg = f"path={shown(path)}: {error}"
+        raise ValueError(msg) from error
+    if (
+        len(text) > _MAX_FILE
+    ):  # time and memory of the parser grow with the square of a key's length
+        msg = f"{path}: a configuration has at most {_MAX_FILE:,} bytes"
+        raise ValueError(msg)
+    return text
 
 
 _TABLES: Mapping[str, Callable[..., Any]] = {"cache": CacheConfig, "vector": VectorConfig}
@@ -285,7 +308,7 @@ _BOOLS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no"
 def _build(tables: Mapping[str, Any]) -> MemoryConfig:
     fields = dict(tables)
     if "clock" in fields:
-        msg = f"clock={fields['clock']!r}: a clock is given in code, MemoryConfig(clock=...)"
+        msg = f"clock={shown(fields['clock'])}: a clock is given in code, MemoryConfig(clock=...)"
         raise ValueError(msg)
     for name, made in _TABLES.items():
         if name in fields:
@@ -293,7 +316,7 @@ def _build(tables: Mapping[str, Any]) -> MemoryConfig:
     if "spaces" in fields:
         spaces = fields["spaces"]
         if not isinstance(spaces, Mapping):
-            msg = f"spaces={spaces!r}: give a table, as in [spaces.state]"
+            msg = f"spaces={shown(spaces)}: give a table, as in [spaces.state]"
             raise ValueError(msg)
         fields["spaces"] = {
             name: _make(f"spaces.{name}", VectorSpace, space) for name, space in spaces.items()
@@ -305,18 +328,21 @@ def _build(tables: Mapping[str, Any]) -> MemoryConfig:
 
 def _make(name: str, made: Callable[..., Any], fields: object) -> Any:
     if not isinstance(fields, Mapping):
-        msg = f"{name}={fields!r}: give a table, as in [{name}]"
+        msg = f"{name}={shown(fields)}: give a table, as in [{name}]"
         raise ValueError(msg)  # noqa: TRY004 (a bad setting is a ValueError)
     known = [known.name for known in dataclasses.fields(made)]  # type: ignore[arg-type]
     for key in fields:
         if key not in known:
             full = f"{name}.{key}" if name else key
-            msg = f"{full!r} is no setting; known are {', '.join(known)}"
+            msg = f"{shown(full)} is no setting; known are {', '.join(known)}"
             raise ValueError(msg)
     return made(**fields)
 
 
 def _parse(name: str, value: str, kind: type) -> object:
+    if not isinstance(value, str):
+        msg = f"{name}={shown(value)}: give a string, as the environment does"
+        raise TypeError(msg)
     try:
         if kind is bool:
             return _BOOLS[value.strip().lower()]
@@ -324,7 +350,7 @@ def _parse(name: str, value: str, kind: type) -> object:
             pairs = (pair.split("=") for pair in value.split(","))
             return {space.strip(): {"dim": int(dim)} for space, dim in pairs}
         return kind(value)
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, OverflowError) as error:
         expected = {bool: "true or false", dict: "name=dim,name=dim", int: "an integer"}
-        msg = f"{name}={value!r}: give {expected.get(kind, 'a number')}"
+        msg = f"{name}={shown(value)}: give {expected.get(kind, 'a number')}"
         raise ValueError(msg) from error

@@ -7,6 +7,8 @@ import unicodedata
 import zlib
 from typing import TYPE_CHECKING, Protocol
 
+from nt_memory._shown import shown
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"\w+")
 _GRAM = 3
+_MAX_DIM = 65_536
 _WORD_WEIGHT = 1.0
 _GRAM_WEIGHT = 0.5  # a power of two: sums are exact, so the result is the same everywhere
 
@@ -69,8 +72,8 @@ class HashingEmbedding:
     """
 
     def __init__(self, dim: int = 256) -> None:
-        if dim < 2:
-            msg = f"dim={dim!r}: give at least 2"
+        if not isinstance(dim, int) or not 2 <= dim <= _MAX_DIM:
+            msg = f"dim={shown(dim)}: give an integer from 2 to {_MAX_DIM:,}"
             raise ValueError(msg)
         self.dim = dim
         self.id = f"hashing-v1-{dim}"

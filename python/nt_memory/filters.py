@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from nt_memory._shown import shown
 from nt_memory._values import finite
 from nt_memory.clock import to_micros
 
@@ -19,6 +20,8 @@ _TIMES = ("event_time", "known_at", "recorded_at", "expires_at")
 _NUMBERS = ("importance", "confidence", "reward")
 _FIELDS = (*_TEXTS, *_TIMES, *_NUMBERS, "attributes")
 _ORDERED = frozenset({"gt", "ge", "lt", "le", "between"})
+# Deepest nesting; an engine takes a little more.
+_MAX_DEPTH = 24
 _LISTS = frozenset({"in", "not_in", "between"})
 
 
@@ -97,29 +100,41 @@ class Filter:
     {'test': {'field': 'kind', 'op': 'eq', 'value': 'trade'}}
     """
 
-    __slots__ = ("_tree",)
+    __slots__ = ("_depth", "_tree")
+    _depth: int
     _tree: dict[str, Any]
 
     def __init__(self, **tests: object) -> None:
         nodes = []
         for field, condition in tests.items():
             if field not in _FIELDS:
-                msg = f"{field!r} is no field of a filter; known are {', '.join(_FIELDS)}"
+                msg = f"{shown(field)} is no field of a filter; known are {', '.join(_FIELDS)}"
                 raise ValueError(msg)
             if field != "attributes":
                 nodes.append(_test(field, condition))
             elif isinstance(condition, Mapping):
-                nodes += [_test(f"attributes.{name}", value) for name, value in condition.items()]
+                nodes += [_test(_attribute(name), value) for name, value in condition.items()]
             else:
-                msg = f"attributes={condition!r}: give a mapping of names to values or conditions"
+                given = f"attributes={shown(condition)}"
+                msg = f"{given}: give a mapping of names to values or conditions"
                 raise ValueError(msg)
+        self._depth = 1
         self._tree = nodes[0] if len(nodes) == 1 else {"and": nodes}
 
     @classmethod
-    def _of(cls, tree: dict[str, Any]) -> Filter:
+    def _of(cls, tree: dict[str, Any], depth: int = 1) -> Filter:
+        if depth > _MAX_DEPTH:
+            msg = (
+                f"a filter is nested more than {_MAX_DEPTH} deep: join its tests by a list or by &"
+            )
+            raise ValueError(msg)
         made = cls()
         made._tree = tree
+        made._depth = depth
         return made
+
+    def _depth_under(self, op: str) -> int:
+        return self._depth if op in self._tree else self._depth + 1
 
     def _branches(self, op: str) -> list[Any]:
         return list(self._tree[op]) if op in self._tree else [self._tree]
@@ -127,15 +142,17 @@ class Filter:
     def __and__(self, other: Filter) -> Filter:
         if not isinstance(other, Filter):
             return NotImplemented
-        return self._of({"and": [*self._branches("and"), *other._branches("and")]})
+        tree = {"and": [*self._branches("and"), *other._branches("and")]}
+        return self._of(tree, max(self._depth_under("and"), other._depth_under("and")))
 
     def __or__(self, other: Filter) -> Filter:
         if not isinstance(other, Filter):
             return NotImplemented
-        return self._of({"or": [*self._branches("or"), *other._branches("or")]})
+        tree = {"or": [*self._branches("or"), *other._branches("or")]}
+        return self._of(tree, max(self._depth_under("or"), other._depth_under("or")))
 
     def __invert__(self) -> Filter:
-        return self._of({"not": self._tree})
+        return self._of({"not": self._tree}, self._depth + 1)
 
     def __eq__(self, other: object) -> bool:
         return self._tree == other._tree if isinstance(other, Filter) else NotImplemented
@@ -167,10 +184,24 @@ def _test(field: str, condition: object) -> dict[str, Any]:
         raise ValueError(msg)
     plain: object
     if op in _LISTS:
-        plain = [_plain(field, op, item) for item in value]
+        plain = [_plain(field, op, item) for item in _items(field, value)]
     else:
         plain = _plain(field, op, value)
     return {"test": {"field": field, "op": op, "value": plain}}
+
+
+def _attribute(name: object) -> str:
+    if isinstance(name, str):
+        return f"attributes.{name}"
+    msg = f"attributes: {shown(name)} is no name: give a string"
+    raise TypeError(msg)
+
+
+def _items(field: str, value: object) -> Iterable[object]:
+    if isinstance(value, Iterable):
+        return value
+    msg = f"{field}={shown(value)}: give a list of values"
+    raise TypeError(msg)
 
 
 def _plain(field: str, op: str, value: object) -> str | int | float:
@@ -178,18 +209,18 @@ def _plain(field: str, op: str, value: object) -> str | int | float:
     if field in _TIMES:
         if isinstance(value, datetime):
             return to_micros(value, field)
-        msg = f"{field}={value!r}: compare a time with an aware datetime"
+        msg = f"{field}={shown(value)}: compare a time with an aware datetime"
         raise ValueError(msg)
     if isinstance(value, (bool, datetime)) or value is None:
-        msg = f"{field}={value!r}: {_no_value(value)}"
+        msg = f"{field}={shown(value)}: {_no_value(value)}"
         raise ValueError(msg)
     if isinstance(value, str):
         if field not in _NUMBERS and op not in _ORDERED:
             return value
-        msg = f"{field}={value!r}: compare with a number"
+        msg = f"{field}={shown(value)}: compare with a number"
         raise ValueError(msg)
     if field in _TEXTS:
-        msg = f"{field}={value!r}: compare text with a string"
+        msg = f"{field}={shown(value)}: compare text with a string"
         raise ValueError(msg)
     return finite(field, value)
 

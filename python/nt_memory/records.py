@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nt_memory._values import as_vector, finite, pack, same, texts, unpack
-from nt_memory.clock import from_micros, to_micros
+from nt_memory._shown import shown
+from nt_memory._values import as_vector, finite, mapping, pack, same, texts, unpack
+from nt_memory.clock import LAST, from_micros, to_micros
 from nt_memory.store import Attribute, RawOutcome, RawRecord
 
 if TYPE_CHECKING:
@@ -97,10 +98,10 @@ class Provenance:
 
     def __post_init__(self) -> None:
         if not isinstance(self.writer, str) or not self.writer:
-            msg = f"writer={self.writer!r}: give a non-empty string"
+            msg = f"writer={shown(self.writer)}: give a non-empty string"
             raise ValueError(msg)
         if self.source is not None and not isinstance(self.source, str):
-            msg = f"source={self.source!r}: give a string or None"
+            msg = f"source={shown(self.source)}: give a string or None"
             raise ValueError(msg)
         object.__setattr__(self, "trust", finite("trust", self.trust, 0.0, 1.0))
         if self.parents != ():
@@ -197,9 +198,10 @@ class Record:
         if self.confidence is not None:
             confidence = finite("confidence", self.confidence, 0.0, 1.0)
             object.__setattr__(self, "confidence", confidence)
-        if self.embedding is not None or self.embeddings:
+        if self.embedding is not None or self.embeddings != {}:
             _set_embeddings(self)
-        attributes = {name: _attribute(name, value) for name, value in self.attributes.items()}
+        given = mapping("attributes", self.attributes)
+        attributes = {name: _attribute(name, value) for name, value in given.items()}
         object.__setattr__(self, "attributes", attributes)
         if self.tags != ():
             object.__setattr__(self, "tags", texts("tags", self.tags))
@@ -252,7 +254,7 @@ class Record:
             agent_id=raw.agent_id,
             symbol=raw.symbol,
             regime=raw.regime,
-            expires_at=None if raw.expires_at is None else from_micros(raw.expires_at),
+            expires_at=None if raw.expires_at is None else _expiry(raw.expires_at),
             importance=raw.importance,
             confidence=raw.confidence,
             text=raw.text,
@@ -268,13 +270,22 @@ class Record:
         )
 
 
-def _attribute(name: str, value: object) -> Attribute:
+def _expiry(at: int) -> datetime:
+    """Return when a record is hidden; a long ttl may lead beyond what a datetime can say."""
+    return LAST if at > to_micros(LAST) else from_micros(at)
+
+
+def _attribute(name: object, value: object) -> Attribute:
+    if not isinstance(name, str):
+        msg = f"attributes: {shown(name)} is no name: give a string"
+        raise TypeError(msg)
     if isinstance(value, str):
         return value
     if isinstance(value, (list, tuple)):
         return list(texts(f"attributes[{name!r}]", value))
     if isinstance(value, bool) or value is None:
-        msg = f"attributes[{name!r}]={value!r}: give a string, a number or a list of strings"
+        field = f"attributes[{name!r}]={shown(value)}"
+        msg = f"{field}: give a string, a number or a list of strings"
         raise ValueError(msg)
     return finite(f"attributes[{name!r}]", value)
 
@@ -283,22 +294,22 @@ def _check_texts(record: Record) -> None:
     for name in _TEXT_FIELDS:
         value = getattr(record, name)
         if not isinstance(value, str) and (value is not None or name in _REQUIRED_TEXTS):
-            msg = f"{name}={value!r}: give a string"
+            msg = f"{name}={shown(value)}: give a string"
             raise ValueError(msg)
     if not record.kind:
         msg = "kind='': say what the record is, as in kind='trade'"
         raise ValueError(msg)
     if not isinstance(record.provenance, Provenance):
-        msg = f"provenance={record.provenance!r}: give a Provenance"
+        msg = f"provenance={shown(record.provenance)}: give a Provenance"
         raise TypeError(msg)
     if record.outcome is not None and not isinstance(record.outcome, Outcome):
-        msg = f"outcome={record.outcome!r}: give an Outcome or None"
+        msg = f"outcome={shown(record.outcome)}: give an Outcome or None"
         raise TypeError(msg)
 
 
 def _set_embeddings(record: Record) -> None:
     """Copy the vectors in, with ``embedding`` as the one of the space "state"."""
-    given, spaces = record.embedding, record.embeddings
+    given, spaces = record.embedding, mapping("embeddings", record.embeddings)
     if given is not None and STATE in spaces and spaces[STATE] is not given:
         msg = (
             "embedding and embeddings['state'] are two different vectors: "

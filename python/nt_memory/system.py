@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from nt_memory._handle import TEXT, text_encoder
+from nt_memory._handle import TEXT, refuse_to_copy, text_encoder
 from nt_memory._keyvalue import KeyValue
 from nt_memory._recalling import Recalling
 from nt_memory._remembering import Remembering
+from nt_memory._shown import shown
 from nt_memory.clock import Clock, SystemClock, micros
 from nt_memory.config import MemoryConfig
 from nt_memory.store import OnDisk
@@ -213,6 +214,9 @@ class MemorySystem(KeyValue, Remembering, Recalling):
         _native.Store.restore(src, config.storage_path, config.cold_engine, progress)
         return cls(config, clock=clock, embedder=embedder)
 
+    def __reduce__(self) -> NoReturn:
+        refuse_to_copy(self)
+
     def close(self) -> None:
         """Flush and let go of the directory; a second close does nothing."""
         self._store.close()
@@ -237,8 +241,13 @@ def _on_disk(store: Store) -> OnDisk:
 
 
 def _clock(clock: Clock | None, config: MemoryConfig) -> Clock:
+    if clock is not None and not isinstance(clock, Clock):
+        msg = f"clock={shown(clock)}: give a SystemClock or a ManualClock"
+        raise TypeError(msg)
     if clock is not None and config.clock not in {None, clock}:
-        msg = f"clock={clock!r}, but MemoryConfig has clock={config.clock!r}: give it once"
+        msg = (
+            f"clock={shown(clock)}, but MemoryConfig has clock={shown(config.clock)}: give it once"
+        )
         raise ValueError(msg)
     return clock or config.clock or SystemClock()
 

@@ -1,9 +1,9 @@
-//! Names that a power cut leaves in place: a new file or folder is only certain to be found again
-//! once the folder that holds it was synced.
+//! Files and folders that are their owner's alone, whatever the umask, and names that a power cut
+//! leaves in place: a new one is only certain to be found again once the folder that holds it was synced.
 
-use std::fs::{DirBuilder, File};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Result};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// Make a folder for its owner alone, and those above it that are missing.
@@ -18,6 +18,26 @@ pub(crate) fn create_folder(path: &Path) -> Result<()> {
         made.or_else(|error| if path.is_dir() { Ok(()) } else { Err(error) })?;
     }
     parent.map_or(Ok(()), sync_folder)
+}
+
+/// How to open a file that is made for its owner alone where there is none.
+pub(crate) fn own_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).mode(0o600);
+    options
+}
+
+/// Take from all others what somebody else's code made in a folder.
+pub(crate) fn keep_to_owner(folder: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let is_folder = entry.file_type()?.is_dir();
+        if is_folder {
+            keep_to_owner(&entry.path())?;
+        }
+        std::fs::set_permissions(entry.path(), Permissions::from_mode(if is_folder { 0o700 } else { 0o600 }))?;
+    }
+    Ok(())
 }
 
 /// Put the names in a folder on the disk.

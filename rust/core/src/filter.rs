@@ -2,6 +2,7 @@
 
 #![allow(clippy::cast_precision_loss, reason = "numbers are compared as doubles, as the specification says")]
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Catalog, NEVER, NONE, Profile, Symbol, Value, Version};
@@ -104,7 +105,24 @@ pub(crate) enum Test {
     Never,
 }
 
+/// Deepest nesting of an encoded filter, so that none is too deep for a stack.
+const MAX_DEPTH: usize = 128;
+
 impl Filter {
+    /// Read a filter that is encoded as `MessagePack`, with the names of its fields.
+    ///
+    /// # Errors
+    /// [`crate::Error::Value`] for bytes that are none, or one nested too deep.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
+        reader.set_max_depth(MAX_DEPTH);
+        // An enum does not count as a level, so the levels are counted before.
+        let tree = IgnoredAny::deserialize(&mut reader).and_then(|_| rmp_serde::from_slice(bytes));
+        tree.or_else(|error| {
+            value_error(format!("the filter's tree is not well formed ({error}); build it with Filter"))
+        })
+    }
+
     pub(crate) fn compile(&self, catalog: &Catalog) -> Result<Compiled> {
         let all = |parts: &[Self]| parts.iter().map(|part| part.compile(catalog)).collect::<Result<Vec<_>>>();
         Ok(match self {
@@ -340,5 +358,48 @@ impl Test {
             (Self::Times { low, high }, Read::Time(time)) => (low..=high).contains(&time),
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn tree() -> impl Strategy<Value = Filter> {
+        let value = prop_oneof![any::<i64>().prop_map(Operand::Integer), ".{0,9}".prop_map(Operand::Text)];
+        let test = (".{0,9}", value).prop_map(|(field, value)| Filter::Test { field, op: Op::Eq, value });
+        test.prop_recursive(6, 20, 3, |part| {
+            prop_oneof![
+                part.clone().prop_map(|part| Filter::Not(Box::new(part))),
+                proptest::collection::vec(part, 0..3).prop_map(Filter::And),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_filter_or_an_error(bytes: Vec<u8>) {
+            let _ = Filter::decode(&bytes);
+        }
+
+        #[test]
+        fn a_filter_with_changed_bytes_is_a_filter_or_an_error(tree in tree(), changes: Vec<(usize, u8)>) {
+            let mut bytes = rmp_serde::to_vec_named(&tree).unwrap();
+            prop_assert_eq!(&Filter::decode(&bytes).unwrap(), &tree);
+            for (at, byte) in changes {
+                let at = at % bytes.len();
+                bytes[at] = byte;
+            }
+            if let Ok(filter) = Filter::decode(&bytes) {
+                let _ = filter.compile(&Catalog::default());
+            }
+        }
+    }
+
+    #[test]
+    fn a_filter_too_deep_for_the_stack_is_an_error() {
+        let bytes = b"\x81\xa3not".repeat(1_000_000);
+        assert!(Filter::decode(&bytes).is_err());
     }
 }

@@ -99,6 +99,15 @@ mod tests {
         }
 
         #[test]
+        fn a_block_never_yields_more_than_it_says(size in 0_u32..3000, block in proptest::collection::vec(any::<u8>(), 12..40)) {
+            let content = [size.to_le_bytes().as_slice(), &block].concat();
+            let frame = [&[LZ4], checksum(LZ4, b"key", &content).to_le_bytes().as_slice(), &content].concat();
+            if let Ok(value) = open(b"key", &frame) {
+                prop_assert!(value.len() <= size as usize);
+            }
+        }
+
+        #[test]
         fn finds_a_value_under_another_key(value: Vec<u8>) {
             prop_assert!(open(b"other", &seal(b"key", &value, true)).is_err());
         }

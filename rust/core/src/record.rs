@@ -195,3 +195,42 @@ pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], what: &str) -> Res
     rmp_serde::from_slice(bytes)
         .map_err(|error| Error::Corruption(format!("a {what} row cannot be decoded ({error}); restore a backup")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn body() -> impl Strategy<Value = Body> {
+        let payload = proptest::option::of(any::<Vec<u8>>());
+        (proptest::option::of(".{0,20}"), proptest::collection::vec(".{0,9}", 0..3), payload)
+            .prop_map(|(text, parents, payload)| Body { text, source: None, parents, payload })
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_row_or_an_error(bytes: Vec<u8>) {
+            let _ = (decode::<Meta<&str>>(&bytes, "meta"), decode::<Body>(&bytes, "body"));
+        }
+
+        #[test]
+        fn a_row_with_changed_bytes_is_a_row_or_an_error(body in body(), changes: Vec<(usize, u8)>) {
+            let mut bytes = encode(&body).unwrap();
+            prop_assert_eq!(&decode::<Body>(&bytes, "body").unwrap(), &body);
+            for (at, byte) in changes {
+                let at = at % bytes.len();
+                bytes[at] = byte;
+            }
+            let _ = (decode::<Meta>(&bytes, "meta"), decode::<Body>(&bytes, "body"));
+        }
+    }
+
+    #[test]
+    fn a_row_that_claims_four_billion_items_is_an_error() {
+        for head in [b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff", b"\xc6\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xff"]
+        {
+            assert!(decode::<Meta>(head, "meta").is_err());
+            assert!(decode::<Body>(&[b"\x94\xc0\xc0\x90", head.as_slice()].concat(), "body").is_err());
+        }
+    }
+}

@@ -4,6 +4,8 @@ use nt_memory::Clock;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::errors::Plain;
+
 /// Source of all times of a store: the system's, or moved by hand.
 #[pyclass(frozen, name = "Clock", module = "nt_memory._native")]
 pub(crate) struct PyClock {
@@ -13,9 +15,9 @@ pub(crate) struct PyClock {
 #[pymethods]
 impl PyClock {
     #[new]
-    #[pyo3(signature = (manual = false, start_us = 0))]
-    fn new(manual: bool, start_us: i64) -> Self {
-        let clock = if manual { Clock::manual(start_us) } else { Clock::system() };
+    #[pyo3(signature = (manual = false, start_us = Plain(0)))]
+    fn new(manual: bool, start_us: Plain<i64>) -> Self {
+        let clock = if manual { Clock::manual(start_us.0) } else { Clock::system() };
         Self { inner: Arc::new(clock) }
     }
 
@@ -36,7 +38,8 @@ impl PyClock {
     }
 
     /// Move a manual clock forward.
-    fn advance_us(&self, micros: u64) -> PyResult<()> {
+    fn advance_us(&self, micros: Plain<u64>) -> PyResult<()> {
+        let micros = micros.0;
         if self.inner.advance(micros) {
             return Ok(());
         }
@@ -46,7 +49,8 @@ impl PyClock {
     }
 
     /// Set a manual clock to a time that is not earlier.
-    fn set_us(&self, now_us: i64) -> PyResult<()> {
+    fn set_us(&self, now_us: Plain<i64>) -> PyResult<()> {
+        let now_us = now_us.0;
         if self.inner.set(now_us) {
             return Ok(());
         }

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nt_memory::Error;
+use pyo3::exceptions::{PyAttributeError, PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -37,9 +38,9 @@ pub(crate) fn to_python(py: Python<'_>, error: &Error) -> PyErr {
 
 fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let name = class_name(error);
-    let message = error.to_string();
+    let message = clipped(error.to_string());
     if name == "ValueError" {
-        return Ok(pyo3::exceptions::PyValueError::new_err(message));
+        return Ok(PyValueError::new_err(message));
     }
     let class = py.import("nt_memory.errors")?.getattr(name)?;
     let arguments = match error {
@@ -51,6 +52,54 @@ fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         _ => PyTuple::new(py, [message])?,
     };
     Ok(PyErr::from_value(class.call1(arguments)?))
+}
+
+/// Longest message; what is in it may have been given by anyone.
+const LONGEST: usize = 2000;
+
+/// A message without its middle where it is too long to be read.
+pub(crate) fn clipped(message: String) -> String {
+    if message.len() <= LONGEST {
+        return message;
+    }
+    let begin: String = message.chars().take(LONGEST / 4).collect();
+    let end: Vec<char> = message.chars().rev().take(LONGEST / 4).collect();
+    format!("{begin} [...] {}", end.into_iter().rev().collect::<String>())
+}
+
+/// An argument whose refusal is a `TypeError` or a `ValueError`, and nothing else.
+pub(crate) struct Plain<T>(pub T);
+
+impl<'a, 'py, T: FromPyObject<'a, 'py>> FromPyObject<'a, 'py> for Plain<T> {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        given.extract().map(Self).map_err(|error: T::Error| plain(given.py(), error.into()))
+    }
+}
+
+/// What Python says of a value that cannot be taken, in one line that names the field.
+pub(crate) fn plain(py: Python<'_>, mut error: PyErr) -> PyErr {
+    let mut path = String::new();
+    while let Some(cause) = error.cause(py) {
+        // The words are those of the derived `FromPyObject`.
+        path = format!("{}{}: ", path, error.value(py).to_string().trim_start_matches("failed to extract field "));
+        error = cause;
+    }
+    let value = error.value(py).to_string();
+    if error.is_instance_of::<PyAttributeError>(py) {
+        return PyTypeError::new_err(clipped(format!("{path}{value}; use the classes of nt_memory.store")));
+    }
+    if error.is_instance_of::<PyOverflowError>(py) {
+        return PyValueError::new_err(clipped(format!("{path}{value}; use a number of 64 bits")));
+    }
+    if error.is_instance_of::<pyo3::exceptions::PyUnicodeError>(py) {
+        return PyValueError::new_err(clipped(format!("{path}{value}; clean the text first")));
+    }
+    if error.is_instance_of::<PyTypeError>(py) {
+        return PyTypeError::new_err(clipped(format!("{path}{value}")));
+    }
+    error
 }
 
 /// Run something of the core without the GIL; a panic is an `InternalError`.

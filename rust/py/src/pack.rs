@@ -42,11 +42,10 @@ fn put(out: &mut Vec<u8>, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<()
     } else if depth == 0 {
         return Err(error(py, format!("nested more than {MAX_DEPTH} deep; flatten the value")));
     } else if let Ok(list) = value.cast::<PyList>() {
-        into_vec(write::write_array_len(out, length(py, list.len())?))?;
-        list.iter().try_for_each(|item| put(out, &item, depth - 1))?;
+        // An item may run code that changes the list.
+        put_items(out, &list.to_tuple(), depth)?;
     } else if let Ok(tuple) = value.cast::<PyTuple>() {
-        into_vec(write::write_array_len(out, length(py, tuple.len())?))?;
-        tuple.iter().try_for_each(|item| put(out, &item, depth - 1))?;
+        put_items(out, tuple, depth)?;
     } else if let Ok(dict) = value.cast::<PyDict>() {
         put_dict(out, dict, depth)?;
     } else {
@@ -64,12 +63,21 @@ fn put_int(out: &mut Vec<u8>, value: &Bound<'_, PyAny>) -> PyResult<()> {
     into_vec(write::write_uint(out, number))
 }
 
+fn put_items(out: &mut Vec<u8>, items: &Bound<'_, PyTuple>, depth: usize) -> PyResult<()> {
+    into_vec(write::write_array_len(out, length(items.py(), items.len())?))?;
+    items.iter().try_for_each(|item| put(out, &item, depth - 1))
+}
+
 fn put_dict(out: &mut Vec<u8>, dict: &Bound<'_, PyDict>, depth: usize) -> PyResult<()> {
     let py = dict.py();
-    into_vec(write::write_map_len(out, length(py, dict.len())?))?;
-    for (key, value) in dict.iter() {
+    // A copy, as a value may run code that changes the mapping.
+    let items = dict.items();
+    into_vec(write::write_map_len(out, length(py, items.len())?))?;
+    for item in items.iter() {
+        let (key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
         let Ok(name) = key.cast::<PyString>() else {
-            return Err(error(py, format!("a mapping has the key {key:?}; keys are text")));
+            let kind = key.get_type().name()?;
+            return Err(error(py, format!("a mapping has a key of type {kind}; keys are text")));
         };
         put(out, name.as_any(), 1)?;
         put(out, &value, depth - 1)?;
@@ -94,6 +102,8 @@ fn put_numpy(out: &mut Vec<u8>, value: &Bound<'_, PyAny>) -> PyResult<()> {
     if !value.is_instance(&numpy.getattr("ndarray")?)? {
         return unknown(value);
     }
+    // A plain array: a subclass may say one shape and give the bytes of another.
+    let value = &numpy.call_method1("asarray", (value,))?;
     let dtype = value.getattr("dtype")?;
     let kind: String = dtype.getattr("kind")?.extract()?;
     if !matches!(kind.as_str(), "b" | "i" | "u" | "f") {

@@ -6,7 +6,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyType};
 
-use crate::record::{class, embedding, to_python};
+use crate::errors::{self, plain};
+use crate::record::{self, class, embedding};
 
 #[derive(FromPyObject)]
 struct RawQuery<'py> {
@@ -27,7 +28,7 @@ struct RawQuery<'py> {
 }
 
 pub(crate) fn from_python(query: &Bound<'_, PyAny>) -> PyResult<Query> {
-    let raw: RawQuery<'_> = query.extract()?;
+    let raw: RawQuery<'_> = query.extract().map_err(|error| plain(query.py(), error))?;
     let top_k = usize::try_from(raw.top_k)
         .map_err(|_| PyValueError::new_err(format!("top_k is {}; use 1 to 10,000", raw.top_k)))?;
     let (similarity, recency, importance, outcome) = raw.weights;
@@ -59,9 +60,7 @@ pub(crate) fn recorded_by(time: Option<i64>, commit: Option<u64>) -> PyResult<Re
 
 pub(crate) fn filter(tree: &Bound<'_, PyAny>) -> PyResult<Filter> {
     let packed = crate::pack::pack(tree.py(), tree)?;
-    rmp_serde::from_slice(packed.as_bytes()).map_err(|error| {
-        PyValueError::new_err(format!("the filter's tree is not well formed ({error}); build it with Filter"))
-    })
+    Filter::decode(packed.as_bytes()).map_err(|error| errors::to_python(tree.py(), &error))
 }
 
 pub(crate) fn result(py: Python<'_>, result: SearchResult) -> PyResult<Bound<'_, PyAny>> {
@@ -76,7 +75,7 @@ pub(crate) fn result(py: Python<'_>, result: SearchResult) -> PyResult<Bound<'_,
 
 fn found_to_python(py: Python<'_>, found: Match) -> PyResult<Bound<'_, PyAny>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let record = found.record.map(|record| to_python(py, record)).transpose()?;
+    let record = found.record.map(|record| record::to_python(py, record)).transpose()?;
     class(py, &CLASS, "Match")?.call1((
         found.id,
         found.version,

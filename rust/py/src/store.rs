@@ -7,12 +7,12 @@ use std::time::Duration;
 use nt_memory::{
     CacheConfig, ColdEngine, Pending, Progress, Quantization, RecordedBy, Store, StoreConfig, VectorSpace,
 };
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::clock::PyClock;
-use crate::errors::{catch, guarded, guarded_short, to_python};
+use crate::errors::{Plain, catch, guarded, guarded_short, plain, to_python};
 use crate::{batch, query, record};
 
 /// Signals are looked at this often while a call waits.
@@ -42,13 +42,13 @@ impl PyStore {
     #[allow(clippy::fn_params_excessive_bools, reason = "as above")]
     fn open(
         py: Python<'_>,
-        path: Option<std::path::PathBuf>,
+        path: Option<Plain<std::path::PathBuf>>,
         engine: &str,
         cache_max_entries: usize,
         cache_ttl_us: u64,
         cache_max_bytes: usize,
         track_access: bool,
-        spaces: Vec<SpaceTuple>,
+        spaces: Plain<Vec<SpaceTuple>>,
         compression: bool,
         max_memory_bytes: usize,
         durability: &str,
@@ -57,14 +57,14 @@ impl PyStore {
     ) -> PyResult<Self> {
         let config = StoreConfig {
             engine: cold_engine(engine, path.is_some())?,
-            path,
+            path: path.map(|path| path.0),
             cache: CacheConfig {
                 max_entries: cache_max_entries,
                 ttl_us: cache_ttl_us,
                 track_access,
                 max_bytes: cache_max_bytes,
             },
-            spaces: spaces.into_iter().map(space).collect::<PyResult<_>>()?,
+            spaces: spaces.0.into_iter().map(space).collect::<PyResult<_>>()?,
             compression,
             max_memory_bytes,
             durable: durability == "group",
@@ -80,20 +80,25 @@ impl PyStore {
     #[pyo3(signature = (file, path, engine, progress = None, /))]
     fn restore(
         py: Python<'_>,
-        file: std::path::PathBuf,
-        path: std::path::PathBuf,
+        file: Plain<std::path::PathBuf>,
+        path: Plain<std::path::PathBuf>,
         engine: &str,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<u64> {
-        let config = StoreConfig { engine: cold_engine(engine, true)?, path: Some(path), ..StoreConfig::default() };
-        with_progress(py, progress, move |progress| Store::restore(&config, &file, progress))
+        let config = StoreConfig { engine: cold_engine(engine, true)?, path: Some(path.0), ..StoreConfig::default() };
+        with_progress(py, progress, move |progress| Store::restore(&config, &file.0, progress))
     }
 
     /// Write every row, as of one commit, to a new file; return their number.
     #[pyo3(signature = (file, progress = None, /))]
-    fn backup(&self, py: Python<'_>, file: std::path::PathBuf, progress: Option<&Bound<'_, PyAny>>) -> PyResult<u64> {
+    fn backup(
+        &self,
+        py: Python<'_>,
+        file: Plain<std::path::PathBuf>,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<u64> {
         let store = Arc::clone(&self.inner);
-        with_progress(py, progress, move |progress| store.backup(&file, progress))
+        with_progress(py, progress, move |progress| store.backup(&file.0, progress))
     }
 
     /// Give back the room that the files do not need; return their bytes before and after.
@@ -106,7 +111,10 @@ impl PyStore {
     /// Apply a batch whole or not at all.
     #[pyo3(signature = (ops, /, *, dry_run = false))]
     fn commit<'py>(&self, py: Python<'py>, ops: &Bound<'py, PyAny>, dry_run: bool) -> PyResult<Bound<'py, PyAny>> {
-        let operations = ops.try_iter()?.map(|op| batch::operation(&op?)).collect::<PyResult<Vec<_>>>()?;
+        let operations = ops
+            .try_iter()?
+            .map(|op| batch::operation(&op?).map_err(|error| plain(py, error)))
+            .collect::<PyResult<Vec<_>>>()?;
         for _ in 0..MAX_SLICES {
             if guarded(py, || self.inner.wait_for_room(SLICE))? {
                 break;
@@ -122,19 +130,19 @@ impl PyStore {
     fn get<'py>(
         &self,
         py: Python<'py>,
-        namespace: &str,
-        key: &str,
+        namespace: Plain<&str>,
+        key: Plain<&str>,
         as_of: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyBytes>>> {
         if let Some(as_of) = as_of {
             let as_of = micros(&as_of)?;
-            let value = guarded(py, || self.inner.get_as_of(namespace, key, as_of))?;
+            let value = guarded(py, || self.inner.get_as_of(namespace.0, key.0, as_of))?;
             return Ok(value.map(|value| PyBytes::new(py, &value)));
         }
-        match self.inner.peek(namespace, key) {
+        match self.inner.peek(namespace.0, key.0) {
             Ok(Some(entry)) => Ok(Some(PyBytes::new(py, entry.value()))),
             Ok(None) => {
-                let value = guarded(py, || self.inner.get_cold(namespace, key))?;
+                let value = guarded(py, || self.inner.get_cold(namespace.0, key.0))?;
                 Ok(value.map(|value| PyBytes::new(py, &value)))
             }
             Err(error) => Err(to_python(py, &error)),
@@ -143,8 +151,13 @@ impl PyStore {
 
     /// Return whether the hot tier holds a key, and its value.
     #[pyo3(signature = (namespace, key, /))]
-    fn peek<'py>(&self, py: Python<'py>, namespace: &str, key: &str) -> PyResult<(bool, Option<Bound<'py, PyBytes>>)> {
-        let entry = guarded_short(py, || self.inner.peek(namespace, key))?;
+    fn peek<'py>(
+        &self,
+        py: Python<'py>,
+        namespace: Plain<&str>,
+        key: Plain<&str>,
+    ) -> PyResult<(bool, Option<Bound<'py, PyBytes>>)> {
+        let entry = guarded_short(py, || self.inner.peek(namespace.0, key.0))?;
         Ok((entry.is_some(), entry.map(|entry| PyBytes::new(py, entry.value()))))
     }
 
@@ -153,11 +166,13 @@ impl PyStore {
     fn scan(
         &self,
         py: Python<'_>,
-        namespace: &str,
-        prefix: &str,
-        limit: i64,
-        cursor: Option<&str>,
+        namespace: Plain<&str>,
+        prefix: Plain<&str>,
+        limit: Plain<i64>,
+        cursor: Option<Plain<&str>>,
     ) -> PyResult<(Vec<String>, Option<String>)> {
+        let (namespace, prefix, cursor) = (namespace.0, prefix.0, cursor.map(|cursor| cursor.0));
+        let limit = limit.0;
         let limit =
             usize::try_from(limit).map_err(|_| PyValueError::new_err(format!("limit is {limit}; use at least 1")))?;
         if limit < LONG_SCAN {
@@ -173,20 +188,21 @@ impl PyStore {
     fn fetch<'py>(
         &self,
         py: Python<'py>,
-        id: &str,
-        as_of: Option<i64>,
-        recorded_by_time: Option<i64>,
-        recorded_by_commit: Option<u64>,
+        id: Plain<&str>,
+        as_of: Option<Plain<i64>>,
+        recorded_by_time: Option<Plain<i64>>,
+        recorded_by_commit: Option<Plain<u64>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let bound: RecordedBy = query::recorded_by(recorded_by_time, recorded_by_commit)?;
-        let found = guarded(py, || self.inner.fetch(id, as_of, bound))?;
+        let bound: RecordedBy =
+            query::recorded_by(recorded_by_time.map(|time| time.0), recorded_by_commit.map(|commit| commit.0))?;
+        let found = guarded(py, || self.inner.fetch(id.0, as_of.map(|time| time.0), bound))?;
         found.map(|found| record::to_python(py, found)).transpose()
     }
 
     /// Return all versions of a record that are kept.
     #[pyo3(signature = (id, /))]
-    fn versions<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let found = guarded(py, || self.inner.versions(id))?;
+    fn versions<'py>(&self, py: Python<'py>, id: Plain<&str>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let found = guarded(py, || self.inner.versions(id.0))?;
         found.into_iter().map(|found| record::to_python(py, found)).collect()
     }
 
@@ -208,25 +224,27 @@ impl PyStore {
     fn select(
         &self,
         py: Python<'_>,
-        namespace: Option<String>,
+        namespace: Option<Plain<String>>,
         tree: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Vec<String>> {
         let filter = tree.map(query::filter).transpose()?;
         let store = Arc::clone(&self.inner);
-        interruptible(py, move || store.select(namespace.as_deref(), filter.as_ref()))
+        interruptible(py, move || {
+            store.select(namespace.as_ref().map(|namespace| namespace.0.as_str()), filter.as_ref())
+        })
     }
 
     /// Queue a recall for the next group commit.
     #[pyo3(signature = (id, entry, /))]
-    fn log_recall(&self, py: Python<'_>, id: &str, entry: &[u8]) -> PyResult<()> {
+    fn log_recall(&self, py: Python<'_>, id: Plain<&str>, entry: &[u8]) -> PyResult<()> {
         let entry = entry.to_vec();
-        guarded(py, || self.inner.log_recall(id, entry))
+        guarded(py, || self.inner.log_recall(id.0, entry))
     }
 
     /// Return a logged recall, waiting for those still queued.
     #[pyo3(signature = (id, /))]
-    fn recall_log<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        let entry = guarded(py, || self.inner.recall_log(id))?;
+    fn recall_log<'py>(&self, py: Python<'py>, id: Plain<&str>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let entry = guarded(py, || self.inner.recall_log(id.0))?;
         Ok(entry.map(|entry| PyBytes::new(py, &entry)))
     }
 
@@ -237,8 +255,8 @@ impl PyStore {
 
     /// Return a namespace's options.
     #[pyo3(signature = (namespace, /))]
-    fn namespace_options<'py>(&self, py: Python<'py>, namespace: &str) -> PyResult<Bound<'py, PyAny>> {
-        batch::options(py, guarded_short(py, || self.inner.namespace_options(namespace))?)
+    fn namespace_options<'py>(&self, py: Python<'py>, namespace: Plain<&str>) -> PyResult<Bound<'py, PyAny>> {
+        batch::options(py, guarded_short(py, || self.inner.namespace_options(namespace.0))?)
     }
 
     /// Return every configured namespace with its options.
@@ -289,6 +307,14 @@ impl PyStore {
     fn verify(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let store = Arc::clone(&self.inner);
         interruptible(py, move || store.verify())
+    }
+
+    /// Refuse to be copied or pickled: one process owns a directory.
+    #[allow(clippy::unused_self, reason = "Python calls it on an object")]
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(
+            "an open store cannot be copied or pickled, as one process owns its directory: pass the path, and open it there",
+        ))
     }
 
     /// Flush and let go of the directory; a second close does nothing.
@@ -378,6 +404,7 @@ fn watched<T: Send + 'static>(
 fn micros(time: &Bound<'_, PyAny>) -> PyResult<i64> {
     match time.extract() {
         Ok(micros) => Ok(micros),
+        Err(_) if time.is_instance_of::<pyo3::types::PyInt>() => time.extract().map(|Plain(micros)| micros),
         Err(_) => time.py().import("nt_memory.clock")?.getattr("to_micros")?.call1((time,))?.extract(),
     }
 }

@@ -1,8 +1,7 @@
 //! A backup: one file with every row of one moment, checked as a whole before anything is restored.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::state::FORMAT;
@@ -150,7 +149,7 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     fn create(path: &'a Path) -> Result<Self> {
-        let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+        let options = disk::own_file().truncate(true).open(path);
         let file = options.map_err(|error| Error::io(path, &error))?;
         let mut writer = Self { file: BufWriter::with_capacity(1 << 20, file), path, checksum: 0, rows: 0 };
         writer.put(MAGIC)?;

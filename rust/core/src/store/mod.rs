@@ -15,7 +15,7 @@ mod state;
 mod sweep;
 mod verify;
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -346,7 +346,7 @@ fn lock_directory(path: &Path) -> Result<File> {
     let fail = |error: std::io::Error| Error::io(path, &error);
     disk::create_folder(path).map_err(fail)?;
     let name = path.join("LOCK");
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(name).map_err(fail)?;
+    let mut file = disk::own_file().read(true).truncate(false).open(name).map_err(fail)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ::redb::{Database, Durability, ReadableDatabase, TableDefinition};
 
 use super::{Change, ColdStore, FileEngine, Visitor};
+use crate::disk;
 use crate::error::{Error, Result};
 
 const CACHE: usize = 64 << 20;
@@ -84,6 +85,7 @@ fn create(path: &Path) -> std::result::Result<(), ::redb::Error> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
+    disk::own_file().open(&unfinished)?;
     let database = Database::create(&unfinished)?;
     let transaction = database.begin_write()?;
     transaction.open_table(ROWS)?;

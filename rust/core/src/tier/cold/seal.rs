@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::digest::{self, Digest};
+use crate::disk;
 use crate::error::{Error, Result};
 
 pub(super) const NAME: &str = "SEAL";
@@ -137,7 +138,7 @@ impl SealFile {
 /// Whole or absent, whatever happens meanwhile.
 fn create(path: &Path, seal: &Seal) -> std::io::Result<()> {
     let new = path.with_extension("new");
-    let mut file = File::create(&new)?;
+    let mut file = disk::own_file().truncate(true).open(&new)?;
     file.write_all(&seal.encode())?;
     file.sync_all()?;
     std::fs::rename(&new, path)?;

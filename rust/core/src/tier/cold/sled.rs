@@ -54,6 +54,13 @@ impl SledCold {
     }
 }
 
+impl Drop for SledCold {
+    /// sled made more files meanwhile; nobody else could reach them in its folder.
+    fn drop(&mut self) {
+        let _ = disk::keep_to_owner(&self.path);
+    }
+}
+
 impl FileEngine for SledCold {
     /// Its log ends for sled where it is damaged.
     const SUMMED: bool = true;
@@ -62,6 +69,7 @@ impl FileEngine for SledCold {
     fn open(path: &Path, _check: bool) -> Result<Self> {
         if path.exists() { remove_unfinished(path) } else { create(path) }.map_err(|error| Error::io(path, &error))?;
         let database = open_patiently(&config(path)).map_err(|error| at(path, &error))?;
+        disk::keep_to_owner(path).map_err(|error| Error::io(path, &error))?;
         Ok(Self { database, path: path.to_path_buf() })
     }
 
@@ -138,6 +146,7 @@ fn create(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
+    disk::create_folder(&unfinished)?;
     let database = config(&unfinished).open()?;
     database.flush()?;
     drop(database);
