@@ -32,7 +32,7 @@ class Wanted:
 
 def stats(path: Path, *, as_json: bool) -> None:
     """Print counters and sizes by name."""
-    with _open(path) as memory:
+    with open_store(path) as memory:
         found = memory.stats()
     if as_json:
         typer.echo(json.dumps(found, indent=2))
@@ -47,7 +47,7 @@ def stats(path: Path, *, as_json: bool) -> None:
 
 def verify(path: Path, *, as_json: bool) -> None:
     """Print one line a problem; exit with 1 if there is any."""
-    with _open(path) as memory:
+    with open_store(path) as memory:
         problems = memory.verify()
     if as_json:
         typer.echo(json.dumps({"problems": problems}, indent=2))
@@ -60,7 +60,7 @@ def verify(path: Path, *, as_json: bool) -> None:
 def recall(path: Path, wanted: Wanted, *, as_json: bool) -> None:
     """Print what is recalled, with the parts of each score."""
     tests = {"kind": wanted.kind, "symbol": wanted.symbol}
-    with _open(path) as memory:
+    with open_store(path) as memory:
         found = memory.recall(
             text=wanted.text,
             namespace=wanted.namespace,
@@ -89,7 +89,7 @@ def _told(hit: Hit) -> dict[str, object]:
     }
 
 
-def _open(path: Path) -> MemorySystem:
+def open_store(path: Path) -> MemorySystem:
     """Open a store that is there; opening would make one that is not."""
     if not path.is_dir() or not any(path.iterdir()):
         msg = f"no store at {path}: give the directory of one, such as runs/demo-1/store"
