@@ -87,7 +87,11 @@ class Exchanging(Handle):
             return self._write(self._writer(chosen, out), ids, progress)
 
     def import_(
-        self, path: str | Path, *, format: str | None = None, progress: Progress | None = None  # noqa: A002
+        self,
+        path: str | Path,
+        *,
+        format: str | None = None,
+        progress: Progress | None = None,
     ) -> int:
         """Read the records of a file that `export` wrote; return how many.
 

@@ -14,15 +14,13 @@ from nt_memory.clock import from_micros
 from nt_memory.exchange import _import
 from nt_memory.exchange._history import operations
 from nt_memory.store import Query, Settle, Write
-from property.machines import outcome
+from property.machines import outcome, plain
 from stores import MEMORY, SPACES, Model, Native
 from strategies import HOUR, START, ids, outcomes, queries, records
 
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large]
-MANY = settings(max_examples=150, deadline=None, suppress_health_check=CHECKS)
-HUNT = settings(
-    MANY, max_examples=400, derandomize=True, database=None, phases=[Phase.generate]
-)
+MANY = settings(max_examples=60, deadline=None, suppress_health_check=CHECKS)
+HUNT = settings(MANY, max_examples=400, derandomize=True, database=None, phases=[Phase.generate])
 KINDS = {"model": Model, "native": lambda: Native("memory")}
 # Every moment at which something may begin or end to show.
 MOMENTS = [START + hours * HOUR + beside for hours in range(-45, 65) for beside in (-1, 0, 1)]
@@ -33,7 +31,9 @@ steps = st.one_of(
     st.builds(Settle, ids, outcomes(), st.booleans()),
 )
 # Zero hours keep two batches at the same time; a write may still be known long before.
-histories = st.lists(st.tuples(st.integers(0, 12), st.lists(steps, min_size=1, max_size=3)), max_size=15)
+histories = st.lists(
+    st.tuples(st.integers(0, 12), st.lists(steps, min_size=1, max_size=3)), max_size=15
+)
 
 
 @contextmanager
@@ -92,8 +92,7 @@ def same_versions(memory, copy):
     assert memory.select() == copy.select()
     for id_ in memory.select():
         one, other = (
-            [outcome(lambda r=raw: unstamped(r)) for raw in store.versions(id_)]
-            for store in (memory, copy)
+            [plain(unstamped(raw)) for raw in store.versions(id_)] for store in (memory, copy)
         )
         assert one == other
 

@@ -36,7 +36,9 @@ def named(found: Any, wanted: Iterable[str], what: str) -> dict[str, Any]:
     wanted = frozenset(wanted)
     if found.keys() != wanted:
         unknown, missing = sorted(found.keys() - wanted), sorted(wanted - found.keys())
-        told = f"unknown field {unknown[0]!r}" if unknown else f"the field {missing[0]!r} is missing"
+        told = (
+            f"unknown field {unknown[0]!r}" if unknown else f"the field {missing[0]!r} is missing"
+        )
         msg = f"{what}: {told}"
         raise SerializationError(msg)
     return found
@@ -122,7 +124,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "expires_at": _maybe(_time),
     **dict.fromkeys(("importance", "trust"), _number),
     "confidence": _maybe(_number),
-    **dict.fromkeys(("tags", "parents"), _texts),
+    **dict.fromkeys(("tags", "parents"), lambda name, value: tuple(_texts(name, value))),
     "attributes": _attributes,
     "outcome": _maybe(_outcome),
     **dict.fromkeys(("commit", "version"), _count),

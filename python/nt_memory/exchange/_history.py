@@ -65,9 +65,7 @@ def _brings(plain: RawRecord, settled: RawRecord) -> bool:
 
 
 def _settles(latest: RawRecord, raw: RawRecord) -> bool:
-    return (
-        raw.outcome is not None and visible_at(raw) >= visible_at(latest) and _alike(latest, raw)
-    )
+    return raw.outcome is not None and visible_at(raw) >= visible_at(latest) and _alike(latest, raw)
 
 
 def _alike(one: RawRecord, other: RawRecord) -> bool:
@@ -75,5 +73,7 @@ def _alike(one: RawRecord, other: RawRecord) -> bool:
     return (
         all(getattr(one, name) == getattr(other, name) for name in _CONTENT)
         and one.embeddings.keys() == other.embeddings.keys()
-        and all(one.embeddings[k].tobytes() == other.embeddings[k].tobytes() for k in one.embeddings)
+        and all(
+            one.embeddings[k].tobytes() == other.embeddings[k].tobytes() for k in one.embeddings
+        )
     )
