@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -9,14 +11,14 @@ from nt_memory._handle import Handle
 from nt_memory.errors import ForgottenError, NtMemoryError, RecordNotFoundError
 from nt_memory.exchange._files import check_target, format_of, made_whole
 from nt_memory.exchange._import import Importer
-from nt_memory.filters import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import TypeAlias
 
     from nt_memory.exchange import jsonlines, parquet
     from nt_memory.exchange._files import Row
+    from nt_memory.filters import Filter
 
     Progress: TypeAlias = Callable[[int, int], None]
 
@@ -81,16 +83,16 @@ class Exchanging(Handle):
         chosen = format_of(path, format)
         check_target(path)
         if chosen == "parquet":
-            _load_parquet()
+            import_module("nt_memory.exchange.parquet")  # which says what is missing
         ids = self._store.select(namespace, None if filter is None else filter.tree())
         with made_whole(path) as out:
-            return self._write(self._writer(chosen, out), ids, progress)
+            return self._write(_writer(chosen, out, self._config.spaces), ids, progress)
 
     def import_(
         self,
         path: str | Path,
         *,
-        format: str | None = None,
+        format: str | None = None,  # noqa: A002 (as above)
         progress: Progress | None = None,
     ) -> int:
         """Read the records of a file that `export` wrote; return how many.
@@ -145,13 +147,6 @@ class Exchanging(Handle):
             progress(size, size)
         return importer.count
 
-    def _writer(self, chosen: str, out: IO[bytes]) -> jsonlines.Writer | parquet.Writer:
-        if chosen == "parquet":
-            return _load_parquet().Writer(out, self._config.spaces)
-        from nt_memory.exchange import jsonlines
-
-        return jsonlines.Writer(out, packed=chosen == "jsonl.gz")
-
     def _write(
         self,
         writer: jsonlines.Writer | parquet.Writer,
@@ -159,32 +154,40 @@ class Exchanging(Handle):
         progress: Progress | None,
     ) -> int:
         count = 0
-        for id_ in ids:
-            try:
-                versions = self._store.versions(id_)
-            except (ForgottenError, RecordNotFoundError):
-                continue  # since the ids were listed
-            for version in versions:
-                writer.write(version)
-            count += 1
-            if progress is not None:
-                progress(count, len(ids))
-        writer.close()
+        with closing(writer):
+            for id_ in ids:
+                try:
+                    versions = self._store.versions(id_)
+                except (ForgottenError, RecordNotFoundError):
+                    continue  # since the ids were listed
+                for version in versions:
+                    writer.write(version)
+                count += 1
+                if progress is not None:
+                    progress(count, len(ids))
         return count
+
+
+def _writer(
+    chosen: str, out: IO[bytes], spaces: Iterable[str]
+) -> jsonlines.Writer | parquet.Writer:
+    if chosen == "parquet":
+        from nt_memory.exchange import parquet  # needs an extra
+
+        return parquet.Writer(out, spaces)
+    from nt_memory.exchange import jsonlines
+
+    return jsonlines.Writer(out, packed=chosen == "jsonl.gz")
 
 
 def _reader(chosen: str, source: IO[bytes]) -> Iterator[Row]:
     if chosen == "parquet":
-        return _load_parquet().read(source)
+        from nt_memory.exchange import parquet
+
+        return parquet.read(source)
     from nt_memory.exchange import jsonlines
 
     return jsonlines.read(source, packed=chosen == "jsonl.gz")
-
-
-def _load_parquet() -> type[parquet]:
-    from nt_memory.exchange import parquet  # needs an extra
-
-    return parquet
 
 
 def _told(path: Path, count: int, error: Exception) -> Exception:

@@ -12,11 +12,9 @@ from typing import Any
 from nt_memory._values import pack, unpack
 from nt_memory.errors import SerializationError
 
-# A mapping with one of these as its only key is no mapping:
-#   {"$bytes": base64}, {"$array": {"dtype", "shape", "data": base64}},
-#   {"$float": "nan" | "inf" | "-inf"},
-#   {"$object": mapping whose own keys begin with $},
-#   {"$msgpack": base64 of a payload that JSON cannot tell to the byte}.
+# A mapping whose only key begins with $ stands for something else:
+# $bytes, $array (dtype, shape, data), $float (nan, inf, -inf), $object (a mapping whose own
+# keys begin with $), and $msgpack (a payload that JSON cannot tell to the byte).
 _DTYPE = re.compile(r"[<>|][biuf](1|2|4|8|16)")
 _FLOATS = frozenset({"nan", "inf", "-inf"})
 _ARRAY_FIELDS = frozenset({"dtype", "shape", "data"})

@@ -69,9 +69,11 @@ class Writer:
 
     def close(self) -> None:
         """Write what is left and the footer; the file itself stays open."""
-        if self._rows:
-            self._write_group()
-        self._out.close()
+        try:
+            if self._rows:
+                self._write_group()
+        finally:
+            self._out.close()
 
     def _write_group(self) -> None:
         arrays = [_column(self._rows, field) for field in self._schema]
