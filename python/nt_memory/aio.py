@@ -149,6 +149,8 @@ class AsyncMemorySystem:
     recall = _in_pool(MemorySystem.recall)
     search_similar = _in_pool(MemorySystem.search_similar)
     replay = _in_pool(MemorySystem.replay)
+    export = _in_pool(MemorySystem.export)
+    import_ = _in_pool(MemorySystem.import_)
     stats = _in_pool(MemorySystem.stats)
     flush = _in_pool(MemorySystem.flush)
     verify = _in_pool(MemorySystem.verify)

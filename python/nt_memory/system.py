@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from nt_memory._exchanging import Exchanging
 from nt_memory._handle import TEXT, refuse_to_copy, text_encoder
 from nt_memory._keyvalue import KeyValue
 from nt_memory._recalling import Recalling
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from nt_memory.store import Store
 
 
-class MemorySystem(KeyValue, Remembering, Recalling):
+class MemorySystem(KeyValue, Remembering, Recalling, Exchanging):
     """A memory for agents: values by key, records by time and likeness.
 
     What a call has written is on the disk when it returns (durability

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from builders import record
 from nt_memory import MemorySystem
 from nt_memory.cli import main
 
@@ -36,7 +37,9 @@ def store(tmp_path):
 def test_help_names_the_commands(ntm):
     code, out, _ = ntm("--help")
     assert code == 0
-    for command in ("backup", "compact", "demo", "recall", "restore", "stats", "verify"):
+    for command in ("backup", "compact", "demo", "export", "import", "recall", "restore"):
+        assert command in out
+    for command in ("stats", "verify"):
         assert command in out
 
 
@@ -132,3 +135,47 @@ def test_a_missing_extra_is_named(ntm, monkeypatch):
     code, _, err = ntm("--help")
     assert code == 1
     assert 'pip install "nt-memory[cli]"' in err
+
+
+@pytest.fixture
+def trades(tmp_path):
+    """Return the path of a closed store with two records."""
+    with MemorySystem(tmp_path / "trades") as memory:
+        memory.remember_many([record(id="one"), record(id="two", namespace="other")])
+    return tmp_path / "trades"
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz", "parquet"])
+def test_records_are_exported_and_imported(ntm, trades, tmp_path, suffix):
+    file = tmp_path / f"records.{suffix}"
+    assert ntm("export", trades, file)[:2] == (0, f"exported 2 records, {file}\n")
+    assert ntm("import", tmp_path / "new", file)[:2] == (0, f"imported 2 records, {file}\n")
+    with MemorySystem(tmp_path / "new") as memory:
+        assert memory.get_record("one").kind == "trade"
+
+
+def test_a_namespace_is_exported_with_json(ntm, trades, tmp_path):
+    file = tmp_path / "records.jsonl"
+    code, out, _ = ntm("export", trades, file, "--namespace", "trades", "--json")
+    assert (code, json.loads(out)) == (0, {"records": 1, "file": str(file)})
+
+
+def test_a_second_export_to_a_file_is_one_line_with_the_way_out(ntm, trades, tmp_path):
+    ntm("export", trades, tmp_path / "a.jsonl")
+    code, _, err = ntm("export", trades, tmp_path / "a.jsonl")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "choose another name" in err
+
+
+def test_a_second_import_is_one_line_with_the_record(ntm, trades, tmp_path):
+    ntm("export", trades, tmp_path / "a.jsonl")
+    code, _, err = ntm("import", trades, tmp_path / "a.jsonl")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "'one' already" in err
+
+
+def test_a_missing_file_makes_no_store(ntm, tmp_path):
+    code, _, err = ntm("import", tmp_path / "new", tmp_path / "none.jsonl")
+    assert code == 1
+    assert "ntm export" in err
+    assert not (tmp_path / "new").exists()

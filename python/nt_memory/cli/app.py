@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 import typer
 
 from nt_memory.backtest import Settings
-from nt_memory.cli import keeping, stores
+from nt_memory.cli import exchange, keeping, stores
 from nt_memory.cli.demo import demo
 
 app = typer.Typer(
     name="ntm",
-    help="A memory for trading agents: run the demo, look into a store.",
+    help="A memory for trading agents: run the demo, look into a store, copy its records.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -130,3 +130,26 @@ def recall_command(
     """Print what a store recalls as of a time, and why."""
     wanted = stores.Wanted(text, namespace, kind, symbol, as_of, top)
     stores.recall(path, wanted, as_json=as_json)
+
+
+@app.command("export")
+def export_command(
+    path: StorePath,
+    file: Annotated[Path, typer.Argument(help="New file: .jsonl, .jsonl.gz or .parquet.")],
+    namespace: Annotated[
+        str | None, typer.Option(help="This namespace and those below it.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write all records of a store, with all their versions, to a new file."""
+    exchange.export(path, file, namespace, as_json=as_json)
+
+
+@app.command("import")
+def import_command(
+    path: Annotated[Path, typer.Argument(help="Directory of a store; a new one is made.")],
+    file: Annotated[Path, typer.Argument(help="A file that ntm export wrote.")],
+    as_json: AsJson = False,
+) -> None:
+    """Read the records of a file into a store that has none of them."""
+    exchange.import_(path, file, as_json=as_json)
