@@ -32,13 +32,13 @@ impl PyNamespace {
 
     /// The agent that owns a namespace, or None.
     #[staticmethod]
-    fn extract_agent_id<'a>(namespace: Plain<&'a str>) -> Option<&'a str> {
+    fn extract_agent_id(namespace: Plain<&str>) -> Option<&str> {
         Namespace::extract_agent_id(namespace.0)
     }
 
     /// What follows `swarm/<agent-id>/`, or None.
     #[staticmethod]
-    fn extract_key<'a>(namespace: Plain<&'a str>) -> Option<&'a str> {
+    fn extract_key(namespace: Plain<&str>) -> Option<&str> {
         Namespace::extract_key(namespace.0)
     }
 
