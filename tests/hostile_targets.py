@@ -71,7 +71,7 @@ def filters(memory, rng):
     way = rng.choice([lambda it: it, ne, ge, contains, not_in, lambda it: between(it, it)])
     made = Filter(**{name: way(value(rng))})
     for _ in range(rng.choice([0, 1, 30])):
-        made = rng.choice([made.__invert__(), made & made, made | Filter(kind="a")])
+        made = rng.choice([~made, made & Filter(symbol="b"), made | Filter(kind="a")])
     assert repr(made)
     memory.recall(filter=made, log=False)
 

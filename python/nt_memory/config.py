@@ -190,7 +190,8 @@ class MemoryConfig:
         _instance("cache", self.cache, CacheConfig)
         _instance("vector", self.vector, VectorConfig)
         if not isinstance(self.storage_path, (str, os.PathLike)) or "://" in str(self.storage_path):
-            msg = f"storage_path={shown(self.storage_path)}: give a directory of this machine"
+            given = shown(_without_secret(self.storage_path))
+            msg = f"storage_path={given}: give a directory of this machine"
             raise ValueError(msg)
         _choice("cold_engine", self.cold_engine, ("redb", "sled", "memory"))
         for name, space in mapping("spaces", self.spaces).items():
@@ -239,7 +240,8 @@ class MemoryConfig:
             key = name.removeprefix(PREFIX).lower()
             if key not in _FROM_ENV:
                 known = ", ".join(PREFIX + known.upper() for known in _FROM_ENV)
-                msg = f"{name}={shown(value)} is no setting; known are {known}"
+                # Its value may be a secret of something else.
+                msg = f"{name} is no setting; known are {known}"
                 raise ValueError(msg)
             table, _, entry = key.partition("_")
             into = tables.setdefault(table, {}) if table in _TABLES else tables
@@ -266,6 +268,14 @@ class MemoryConfig:
         except (ValueError, RecursionError) as error:
             msg = f"{path}: {error}"
             raise ValueError(msg) from error
+
+
+def _without_secret(target: object) -> object:
+    """Return a URL without the name and password in it, anything else as it is."""
+    if not isinstance(target, str) or "@" not in target:
+        return target
+    scheme, separator, rest = target.partition("://")
+    return f"{scheme}{separator}...@{rest.rpartition('@')[2]}" if separator else target
 
 
 def _read(path: str | Path) -> bytes:

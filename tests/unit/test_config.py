@@ -124,6 +124,18 @@ def test_the_environment_of_the_process_is_read(monkeypatch):
     assert MemoryConfig.from_env().seed == 9
 
 
+def test_the_password_of_a_url_is_not_told():
+    with pytest.raises(ValueError, match=r"redis://\.\.\.@host/0") as refused:
+        MemoryConfig(storage_path="redis://user:pass@word@host/0")
+    assert "word@" not in str(refused.value)
+
+
+def test_the_value_of_an_unknown_variable_is_not_told():
+    with pytest.raises(ValueError, match="NT_MEMORY_TOKEN is no setting") as refused:
+        MemoryConfig.from_env({"NT_MEMORY_TOKEN": "secret"})
+    assert "secret" not in str(refused.value)
+
+
 def test_an_unknown_variable_is_refused_with_those_known():
     with pytest.raises(ValueError, match=r"NT_MEMORY_SEDE.*NT_MEMORY_SEED"):
         MemoryConfig.from_env({"NT_MEMORY_SEDE": "7"})

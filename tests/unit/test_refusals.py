@@ -2,6 +2,7 @@
 
 import json
 import math
+import resource
 from datetime import timedelta
 
 import numpy as np
@@ -219,3 +220,20 @@ def test_an_open_memory_says_what_to_pass_instead_of_a_copy():
         for opened in (memory, memory.store, AsyncMemorySystem(memory)):
             with pytest.raises(TypeError, match=r"pass the path.*open it there"):
                 opened.__reduce__()
+
+
+BOMBS = [
+    b"\xdd\xff\xff\xff\xff",
+    b"\xdf\xff\xff\xff\xff",
+    b"\xdb\xff\xff\xff\xff",
+    b"\xc6\xff\xff\xff\xff",
+]
+BOMBS += [b"\xc9\xff\xff\xff\xff\x01", b"\x91" * 10**6, b"\x81\xa0" * 10**6]
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_claim_without_its_content_takes_no_memory(bomb):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(SerializationError):
+        _native.unpack(bomb)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10

@@ -1,7 +1,7 @@
 //! Files and folders that are their owner's alone, whatever the umask, and names that a power cut
 //! leaves in place: a new one is only certain to be found again once the folder that holds it was synced.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, DirEntry, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Result};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -31,13 +31,21 @@ pub(crate) fn own_file() -> OpenOptions {
 pub(crate) fn keep_to_owner(folder: &Path) -> Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        let is_folder = entry.file_type()?.is_dir();
-        if is_folder {
-            keep_to_owner(&entry.path())?;
+        match narrow(&entry) {
+            // That code removes files meanwhile, and what is not ours is not ours to change.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {}
+            narrowed => narrowed?,
         }
-        std::fs::set_permissions(entry.path(), Permissions::from_mode(if is_folder { 0o700 } else { 0o600 }))?;
     }
     Ok(())
+}
+
+fn narrow(entry: &DirEntry) -> Result<()> {
+    let is_folder = entry.file_type()?.is_dir();
+    if is_folder {
+        keep_to_owner(&entry.path())?;
+    }
+    std::fs::set_permissions(entry.path(), Permissions::from_mode(if is_folder { 0o700 } else { 0o600 }))
 }
 
 /// Put the names in a folder on the disk.

@@ -15,7 +15,7 @@ pub(crate) struct PyClock {
 #[pymethods]
 impl PyClock {
     #[new]
-    #[pyo3(signature = (manual = false, start_us = Plain(0)))]
+    #[pyo3(signature = (manual = false, start_us = Plain(0)), text_signature = "(manual=False, start_us=0)")]
     fn new(manual: bool, start_us: Plain<i64>) -> Self {
         let clock = if manual { Clock::manual(start_us.0) } else { Clock::system() };
         Self { inner: Arc::new(clock) }

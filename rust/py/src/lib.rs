@@ -10,6 +10,7 @@ mod pack;
 mod query;
 mod record;
 mod store;
+mod waiting;
 
 use pyo3::prelude::*;
 

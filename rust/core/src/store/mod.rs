@@ -188,6 +188,9 @@ pub struct Store {
     inner: Arc<Inner>,
     thread: Mutex<Option<JoinHandle<()>>>,
     lock: Mutex<Option<File>>,
+    /// Held while the store is closed, so that whoever closes second waits for the first.
+    closing: Mutex<()>,
+    generation: u32,
 }
 
 impl Store {
@@ -227,7 +230,13 @@ impl Store {
         });
         inner.share_memory();
         let thread = committer::start(Arc::clone(&inner))?;
-        Ok(Self { inner, thread: Mutex::new(Some(thread)), lock: Mutex::new(lock) })
+        Ok(Self {
+            inner,
+            thread: Mutex::new(Some(thread)),
+            lock: Mutex::new(lock),
+            closing: Mutex::new(()),
+            generation: fork::generation(),
+        })
     }
 
     /// Apply a batch and wait for it.
@@ -302,15 +311,20 @@ impl Store {
         self.inner.ids.next(&self.inner.clock)
     }
 
-    /// Write out what is queued and let go of the directory; a second close does nothing.
+    /// Write out what is queued and let go of the directory; a second close waits for the first.
     ///
     /// # Errors
     /// [`Error::Fork`] in a child, where the handle is only let go of.
     pub fn close(&self) -> Result<()> {
-        if self.inner.owner.load(Ordering::Relaxed) == CLOSED {
+        let is_closed = || self.inner.owner.load(Ordering::Relaxed) == CLOSED;
+        if self.generation != fork::generation() {
+            // Nobody here would end a close that was under way in the parent.
+            return if is_closed() { Ok(()) } else { Err(Error::Fork) };
+        }
+        let _closing = self.closing.lock();
+        if is_closed() {
             return Ok(());
         }
-        self.inner.ensure_usable()?;
         // What was not synced yet is synced; where that fails the callers were told by their commits.
         let _ = self.inner.queue.flush().and_then(|pending| pending.wait());
         self.inner.owner.store(CLOSED, Ordering::Relaxed);
