@@ -2,12 +2,14 @@
 
 mod backup;
 mod committer;
+mod directory;
 mod horizon;
 mod load;
 mod matcher;
 mod ops;
 mod plan;
 mod plan_records;
+mod queue;
 mod ranking;
 mod read;
 mod search;
@@ -15,8 +17,7 @@ mod state;
 mod sweep;
 mod verify;
 
-use std::fs::{File, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -25,15 +26,15 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
-pub use committer::Pending;
 pub use ops::{Answer, Commit, Match, NamespaceOptions, Operation, Query, RecordedBy, SearchResult, Weights};
+pub use queue::Pending;
 pub use read::Value;
 
-use self::committer::Queue;
+use self::directory::{let_go, located, lock_directory};
+use self::queue::Queue;
 use self::state::{Head, NamespaceState, Namespaces};
 use crate::catalog::{Catalog, Entry};
 use crate::clock::Clock;
-use crate::disk;
 use crate::error::{Error, Result};
 use crate::fork;
 use crate::ids::IdSource;
@@ -44,9 +45,6 @@ use crate::tier::hot::{CacheConfig, HotCache};
 use crate::tier::vector::VectorSpace;
 
 const CLOSED: u32 = u32::MAX;
-/// How long an engine may take to close, and one that failed.
-const CLOSE: Duration = Duration::from_secs(30);
-const FAILED_CLOSE: Duration = Duration::from_secs(1);
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -245,7 +243,7 @@ impl Store {
     /// What the first operation that cannot be applied says, or the engine's failure; then
     /// nothing of the batch happened.
     pub fn commit(&self, operations: Vec<Operation>) -> Result<Commit> {
-        self.wait_for_room(committer::MAX_BACKPRESSURE)?;
+        self.wait_for_room(queue::MAX_BACKPRESSURE)?;
         self.submit(operations, false)?.wait()
     }
 
@@ -352,56 +350,6 @@ impl Drop for Store {
             std::mem::forget(self.thread.lock().take());
             std::mem::forget(self.lock.lock().take());
         }
-    }
-}
-
-/// One process owns a directory: an advisory lock on a file that names its pid.
-fn lock_directory(path: &Path) -> Result<File> {
-    let fail = |error: std::io::Error| Error::io(path, &error);
-    disk::create_folder(path).map_err(fail)?;
-    let name = path.join("LOCK");
-    let mut file = disk::own_file().read(true).truncate(false).open(name).map_err(fail)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            let _ = file.read_to_string(&mut text);
-            let pid = text.trim().parse().ok();
-            let owner = pid.map_or_else(|| "another process".to_owned(), |pid: u32| format!("process {pid}"));
-            let message = format!(
-                "{} is open in {owner}; one process owns a directory: close it there, or give this one a directory of its own",
-                path.display()
-            );
-            return Err(Error::Locked { message, pid });
-        }
-        Err(TryLockError::Error(error)) => return Err(fail(error)),
-    }
-    file.set_len(0).map_err(fail)?;
-    file.rewind().map_err(fail)?;
-    write!(file, "{}", std::process::id()).map_err(fail)?;
-    Ok(file)
-}
-
-fn located(directory: Option<&Path>, error: Error) -> Error {
-    let place = directory.unwrap_or(Path::new("")).display().to_string();
-    match error {
-        Error::Corruption(text) if !text.contains(&place) => Error::Corruption(format!("{place}: {text}")),
-        error => error,
-    }
-}
-
-/// Close an engine.  One that failed may panic over that, or wait for what it could not write; its
-/// own lock keeps others from its files until it is done.
-fn let_go(cold: Box<dyn ColdStore>, failed: bool) {
-    let (done, closed) = std::sync::mpsc::channel();
-    let close = move || {
-        // There is nobody to tell: what was acknowledged is on the disk.
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(cold)));
-        let _ = done.send(());
-    };
-    // Without a thread the closure is dropped here, and the engine with it.
-    if std::thread::Builder::new().name("nt-memory-close".into()).spawn(close).is_ok() {
-        let _ = closed.recv_timeout(if failed { FAILED_CLOSE } else { CLOSE });
     }
 }
 
