@@ -87,7 +87,7 @@ fn commit_group(
                 let now = inner.clock.now_us().max(head.recorded_at);
                 let number = head.commit + 1;
                 let plan = Planner::new(inner, &staged, number, now).plan(operations);
-                let plan = plan.inspect_err(|error| stop_if_full(inner, error));
+                let plan = plan.inspect_err(|error| stop_if_failed(inner, error));
                 planned.push(Some(plan.map(|(batch, results)| {
                     if matches!(message, Message::Batch(..)) {
                         staged.merge(batch);
@@ -106,7 +106,7 @@ fn commit_group(
             Message::Flush(_) => flushed = true,
         }
     }
-    sweep::sweep(inner, due, &mut staged, head.recorded_at).inspect_err(|error| stop_if_full(inner, error))?;
+    sweep::sweep(inner, due, &mut staged, head.recorded_at).inspect_err(|error| stop_if_failed(inner, error))?;
     // Where each commit waits for the disk a flush has nothing to do, and needs no room for it.
     if !staged.rows.is_empty() || head != before || (flushed && !inner.durable) {
         head.counts += staged.counts;
@@ -118,7 +118,7 @@ fn commit_group(
 }
 
 /// Before the space is checked only an engine can say so, of a write that it goes on with by itself.
-fn stop_if_full(inner: &Inner, error: &Error) {
+fn stop_if_failed(inner: &Inner, error: &Error) {
     if matches!(error, Error::Full(_)) {
         inner.fail(error);
     }
