@@ -208,6 +208,7 @@ fn recall(bench: &mut Bench) {
         order_by: None,
         diversity: 0.0,
         min_trust: None,
+        exact: None,
         bodies: true,
     };
     bench.latency("recall/exact_50k_filter_1_in_10", 1000, 1, |i| {

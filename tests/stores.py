@@ -33,19 +33,20 @@ def open_native(engine, path, clock, **options):
 class Native:
     """An engine in a directory of its own."""
 
-    def __init__(self, engine):
+    def __init__(self, engine, **options):
         self.engine = engine
+        self.options = options
         self.keeps = engine != "memory"
 
     def open(self, clock):
         self.clock = clock
         self.path = tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None)
-        self.store = open_native(self.engine, self.path, clock)
+        self.store = open_native(self.engine, self.path, clock, **self.options)
         return self.store
 
     def reopen(self):
         self.store.close()
-        self.store = open_native(self.engine, self.path, self.clock)
+        self.store = open_native(self.engine, self.path, self.clock, **self.options)
         return self.store
 
     def restore(self):
@@ -60,7 +61,7 @@ class Native:
         for path in copy.iterdir():
             path.rename(Path(self.path) / path.name)
         copy.rmdir()
-        self.store = open_native(self.engine, self.path, self.clock)
+        self.store = open_native(self.engine, self.path, self.clock, **self.options)
         return self.store
 
     def close(self):

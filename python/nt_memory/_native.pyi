@@ -63,6 +63,7 @@ class Store:
         cache_max_bytes: int,
         track_access: bool,
         spaces: Sequence[tuple[str, int, str, str, str | None]],
+        vector: tuple[str, int, int, int] = ("auto", 16, 200, 64),
         compression: bool,
         max_memory_bytes: int,
         durability: str,

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from nt_memory._values import pack, unpack
 from nt_memory.errors import CorruptionError
-from nt_memory.store import Query
+from nt_memory.store import Match, Query, SearchResult
 
 if TYPE_CHECKING:
-    from nt_memory.store import Match, SearchResult
+    from nt_memory.store import Store
 
 FORMAT = 1
 _QUERY_FIELDS = tuple(field.name for field in fields(Query))
@@ -27,8 +27,24 @@ class LoggedRecall:
     query: Query
     explicit: bool
     commit: int
+    exact: bool
+    matched: int
     forgotten: int
     hits: list[list[Any]]
+
+    def result(self, store: Store) -> SearchResult:
+        """Return what was answered, with the records as they were; without those forgotten since."""
+        query = self.query
+        matches = []
+        for row in self.hits:
+            record = store.fetch(
+                row[0], query.as_of, query.recorded_by_time, query.recorded_by_commit
+            )
+            if record is not None:
+                matches.append(Match(*row, record if query.bodies else None))
+        forgotten = self.forgotten + len(self.hits) - len(matches)
+        as_of = 0 if query.as_of is None else query.as_of
+        return SearchResult(matches, self.matched, forgotten, self.exact, self.commit, as_of)
 
 
 def bind(query: Query, result: SearchResult, now: int) -> Query:
@@ -81,6 +97,8 @@ def decode(entry: bytes) -> LoggedRecall:
         query=Query(**query),
         explicit=logged["explicit"],
         commit=logged["commit"],
+        exact=logged["exact"],
+        matched=logged["matched"],
         forgotten=logged["forgotten"],
         hits=[list(row) for row in logged["hits"]],
     )

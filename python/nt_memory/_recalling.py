@@ -90,8 +90,10 @@ class Recalling(Handle):
         min_trust
             Least trust of a record's provenance, 0 to 1.
         exact
-            False lets an approximate index answer where there is one;
-            `Recall.exact` says what answered.
+            True looks at every match.  None lets the index answer where the
+            scope is large and holds nothing later than the question, and never
+            under a `ManualClock`; False lets it answer wherever there is one.
+            `Recall.exact` says which it was.
         strict
             Raise where something in scope was forgotten.
         log
@@ -122,6 +124,9 @@ class Recalling(Handle):
         ...     found.hits[0].record.text
         'fed hikes rates'
         """
+        if exact is not None and not isinstance(exact, bool):
+            msg = f"exact={shown(exact)}: give True, False, or None to leave it to the engine"
+            raise ValueError(msg)
         vector, space = self._query_vector(embedding, text, space)
         query = Query(
             space=space,
@@ -136,10 +141,8 @@ class Recalling(Handle):
             order_by=_order(order_by, vector),
             diversity=finite("diversity", diversity, 0.0, 1.0),
             min_trust=None if min_trust is None else finite("min_trust", min_trust, 0.0, 1.0),
+            exact=exact,
         )
-        if exact is not None and not isinstance(exact, bool):
-            msg = f"exact={shown(exact)}: give True, False, or None to leave it to the engine"
-            raise ValueError(msg)
         return self._ask(query, strict=strict, log=log)
 
     def _ask(self, query: Query, *, strict: bool, log: bool) -> Recall:
@@ -191,6 +194,8 @@ class Recalling(Handle):
     def replay(self, recall_id: str) -> Recall:
         """Compute a logged recall again, as the store was then, and compare.
 
+        What an index answered depends on how it was built: that is read from the
+        log, with the records as they were then, and says ``exact=False``.
         Where records were forgotten since, the answer is without them and not
         complete, and is not compared.
 
@@ -216,6 +221,8 @@ class Recalling(Handle):
             msg = f"no recall {shown(recall_id)} was logged (recall(log=False) logs none)"
             raise RecordNotFoundError(msg)
         logged = _recall_log.decode(entry)
+        if not logged.exact:
+            return _recall(recall_id, logged.query, logged.result(self._store), logged.commit)
         result = self._store.vector_search(logged.query)
         differs = _recall_log.difference(logged, result)
         if differs is not None:

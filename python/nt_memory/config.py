@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     Metric = Literal["cosine"]
-    Engine = Literal["auto", "exact"]
+    Engine = Literal["auto", "exact", "compact"]
     Quantization = Literal["f16", "f32"]
     ColdEngine = Literal["redb", "sled", "memory"]
     Durability = Literal["group", "none"]
@@ -29,7 +29,9 @@ MEMORY = ":memory:"
 MIB = 1 << 20
 _MAX_FILE = 16 * 1024
 _MAX_COUNT = 2**63 - 1
-_MAX_DIM = 65_536
+_MAX_DIM = 8192
+_MAX_M = 64
+_MAX_EF = 10_000
 _MAX_SEED = 2**64 - 1
 
 
@@ -94,7 +96,7 @@ class VectorSpace:
     Parameters
     ----------
     dim
-        Length of its vectors, 1 to 65,536.
+        Length of its vectors, 1 to 8,192.
     metric
         ``"cosine"``.
     encoder
@@ -120,16 +122,31 @@ class VectorConfig:
     Parameters
     ----------
     engine
-        ``"exact"`` scans every candidate; ``"auto"`` leaves the choice to the engine.
+        ``"exact"`` looks at every candidate; ``"compact"`` keeps a graph (HNSW)
+        over each space; ``"auto"`` keeps one over spaces of 10,000 vectors or
+        more.  Recalls at a past time are exact with each of them.
+    m
+        Links of a node of the graph, 4 to 64; twice as many on its lowest level.
+    ef_construction
+        Nodes looked at for the links of a new one, `m` to 10,000.
+    ef_search
+        Nodes that a search keeps on its way, 1 to 10,000: more find more, and
+        take longer.
     quantization
         How a vector is kept: ``"f16"`` or ``"f32"``.  Scores come from this code.
     """
 
     engine: Engine = "auto"
+    m: int = 16
+    ef_construction: int = 200
+    ef_search: int = 64
     quantization: Quantization = "f16"
 
     def __post_init__(self) -> None:
-        _choice("vector.engine", self.engine, ("auto", "exact"))
+        _choice("vector.engine", self.engine, ("auto", "exact", "compact"))
+        _count("vector.m", self.m, 4, _MAX_M)
+        _count("vector.ef_construction", self.ef_construction, self.m, _MAX_EF)
+        _count("vector.ef_search", self.ef_search, 1, _MAX_EF)
         _choice("vector.quantization", self.quantization, ("f16", "f32"))
 
 
@@ -303,6 +320,9 @@ _FROM_ENV: Mapping[str, type] = {
     "cache_track_access": bool,
     "cache_max_bytes": int,
     "vector_engine": str,
+    "vector_m": int,
+    "vector_ef_construction": int,
+    "vector_ef_search": int,
     "vector_quantization": str,
     "storage_path": str,
     "cold_engine": str,

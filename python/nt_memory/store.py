@@ -177,8 +177,10 @@ class Query:
 
     ``filter`` is the tree of `nt_memory.Filter.tree`.  ``recorded_by_time``
     and ``recorded_by_commit`` (at most one of them) bound what the system held.
-    ``weights`` are (similarity, recency, importance, outcome).  ``bodies``
-    False leaves ``Match.record`` None.
+    ``weights`` are (similarity, recency, importance, outcome).  ``exact``
+    False lets an index answer, True looks at every match, None lets an index
+    answer where that changes nothing but speed and recall.  ``bodies`` False
+    leaves ``Match.record`` None.
     """
 
     space: str = "state"
@@ -194,6 +196,7 @@ class Query:
     order_by: str | None = None
     diversity: float = 0.0
     min_trust: float | None = None
+    exact: bool | None = None
     bodies: bool = True
 
 
@@ -215,8 +218,9 @@ class Match:
 class SearchResult:
     """Ranked matches and what they were drawn from.
 
-    ``matched`` counts the visible records that passed the filter, ``forgotten``
-    those that would have but were forgotten, ``commit`` is the last batch the
+    ``matched`` counts the visible records that passed the filter (those that
+    the index found, where it answered), ``forgotten`` those that would have
+    but were forgotten, ``exact`` says that every match was looked at, ``commit`` is the last batch the
     search saw and ``as_of`` the time it was asked for.
     """
 

@@ -256,10 +256,11 @@ def _clock(clock: Clock | None, config: MemoryConfig) -> Clock:
 def _open(config: MemoryConfig, clock: Clock, encoder: EmbeddingProvider | None) -> Store:
     from nt_memory import _native  # the extension is loaded when it is first used
 
+    vector = config.vector
     spaces = []
     for name, space in config.spaces.items():
         made_by = encoder.id if name == TEXT and encoder is not None else space.encoder
-        spaces.append((name, space.dim, space.metric, config.vector.quantization, made_by))
+        spaces.append((name, space.dim, space.metric, vector.quantization, made_by))
     return _native.Store.open(
         None if config.cold_engine == "memory" else str(config.storage_path),
         engine=config.cold_engine,
@@ -268,6 +269,7 @@ def _open(config: MemoryConfig, clock: Clock, encoder: EmbeddingProvider | None)
         cache_max_bytes=config.cache.max_bytes,
         track_access=config.cache.track_access,
         spaces=spaces,
+        vector=(vector.engine, vector.m, vector.ef_construction, vector.ef_search),
         compression=config.enable_compression,
         max_memory_bytes=config.max_memory_bytes,
         durability=config.durability,

@@ -77,6 +77,7 @@ def searches(draw):
         weights=draw(st.sampled_from(weights)),
         order_by=None if vector is not None else draw(orders),
         min_trust=draw(mostly(st.none(), st.just(0.7))),
+        exact=draw(st.sampled_from([None, True])),
         bodies=False,
     )
 

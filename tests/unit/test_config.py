@@ -76,8 +76,10 @@ def test_a_bad_value_is_refused_with_field_and_value(made, field, value):
 
 
 def test_a_bad_number_is_refused_with_its_range():
-    with pytest.raises(ValueError, match="from 1 to 65,536"):
+    with pytest.raises(ValueError, match="from 1 to 8,192"):
         VectorSpace(dim=0)
+    with pytest.raises(ValueError, match=r"vector.ef_construction=8: give an integer from 16 to"):
+        VectorConfig(ef_construction=8)
 
 
 def test_a_bad_choice_is_refused_with_the_choices():

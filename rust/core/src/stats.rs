@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::store::Shared;
 use crate::tier::hot::HotCache;
+use crate::tier::vector::VectorStore;
 
 /// Eight buckets a power of two: percentiles within 9 %.
 const SUB: u32 = 3;
@@ -86,6 +87,10 @@ pub struct Stats {
     pub l2_vectors: usize,
     /// Codes, and the fields that filters and ranking read.
     pub l2_bytes: usize,
+    /// What answers the searches of the largest space.
+    pub l2_engine: &'static str,
+    /// Vectors that are searched by a scan until they are linked.
+    pub l2_waiting: usize,
     /// Keys and record versions.
     pub l3_entries: i64,
     pub l3_size_bytes: u64,
@@ -108,6 +113,7 @@ impl Stats {
             ("recall", &metrics.recalls),
         ];
         let counts = shared.head.counts;
+        let spaces = &shared.catalog.spaces;
         Self {
             l1_entries: hot.len(),
             l1_bytes: hot.bytes(),
@@ -116,6 +122,8 @@ impl Stats {
             l1_evictions: hot.evictions(),
             l2_vectors: shared.catalog.vectors(),
             l2_bytes: shared.catalog.bytes(),
+            l2_engine: spaces.iter().max_by_key(|space| space.len()).map_or("exact", VectorStore::engine),
+            l2_waiting: spaces.iter().map(VectorStore::waiting).sum(),
             l3_entries: counts.values + counts.versions,
             l3_size_bytes: size,
             records: shared.catalog.len(),

@@ -24,6 +24,7 @@ struct RawQuery<'py> {
     order_by: Option<String>,
     diversity: f64,
     min_trust: Option<f64>,
+    exact: Option<bool>,
     bodies: bool,
 }
 
@@ -45,6 +46,7 @@ pub(crate) fn from_python(query: &Bound<'_, PyAny>) -> PyResult<Query> {
         order_by: raw.order_by,
         diversity: raw.diversity,
         min_trust: raw.min_trust,
+        exact: raw.exact,
         bodies: raw.bodies,
     })
 }

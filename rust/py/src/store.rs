@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use nt_memory::{CacheConfig, ColdEngine, Quantization, RecordedBy, Store, StoreConfig, VectorSpace};
+use nt_memory::{
+    CacheConfig, ColdEngine, GraphConfig, Quantization, RecordedBy, Store, StoreConfig, VectorConfig, VectorEngine,
+    VectorSpace,
+};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -26,13 +29,15 @@ pub(crate) struct PyStore {
 }
 
 type SpaceTuple = (String, usize, String, String, Option<String>);
+/// Engine, m, `ef_construction`, `ef_search`.
+type VectorTuple = (String, usize, usize, usize);
 
 #[pymethods]
 impl PyStore {
     /// Open or create a store.
     #[staticmethod]
     #[pyo3(signature = (path, *, engine, cache_max_entries, cache_ttl_us, cache_max_bytes, track_access, spaces,
-                        compression, max_memory_bytes, durability, clock, seed = None))]
+                        compression, max_memory_bytes, durability, clock, vector = None, seed = None))]
     #[allow(clippy::too_many_arguments, reason = "a flat call keeps the boundary plain")]
     #[allow(clippy::fn_params_excessive_bools, reason = "as above")]
     fn open(
@@ -48,6 +53,7 @@ impl PyStore {
         max_memory_bytes: usize,
         durability: &str,
         clock: &PyClock,
+        vector: Option<VectorTuple>,
         seed: Option<u64>,
     ) -> PyResult<Self> {
         let config = StoreConfig {
@@ -60,6 +66,7 @@ impl PyStore {
                 max_bytes: cache_max_bytes,
             },
             spaces: spaces.0.into_iter().map(space).collect::<PyResult<_>>()?,
+            vector: vector.map_or_else(|| Ok(VectorConfig::default()), vector_config)?,
             compression,
             max_memory_bytes,
             durable: durability == "group",
@@ -273,7 +280,8 @@ impl PyStore {
         dict.set_item("l1_evictions", stats.l1_evictions)?;
         dict.set_item("l2_vectors", stats.l2_vectors)?;
         dict.set_item("l2_bytes", stats.l2_bytes)?;
-        dict.set_item("l2_engine", "exact")?;
+        dict.set_item("l2_engine", stats.l2_engine)?;
+        dict.set_item("l2_waiting", stats.l2_waiting)?;
         dict.set_item("l3_entries", stats.l3_entries)?;
         dict.set_item("l3_size_bytes", stats.l3_size_bytes)?;
         dict.set_item("records", stats.records)?;
@@ -355,4 +363,23 @@ fn space((name, dim, metric, quantization, encoder): SpaceTuple) -> PyResult<Vec
         }
     };
     Ok(VectorSpace { name, dim, quantization, encoder })
+}
+
+fn vector_config((engine, m, ef_construction, ef_search): VectorTuple) -> PyResult<VectorConfig> {
+    let engine = match engine.as_str() {
+        "auto" => VectorEngine::Auto,
+        "exact" => VectorEngine::Exact,
+        "compact" => VectorEngine::Compact,
+        _ => {
+            return Err(PyValueError::new_err(format!(
+                "vector engine {engine:?}; use \"auto\", \"exact\" or \"compact\""
+            )));
+        }
+    };
+    if !(4..=64).contains(&m) || ef_construction < m || ef_search == 0 {
+        return Err(PyValueError::new_err(format!(
+            "m={m}, ef_construction={ef_construction}, ef_search={ef_search}; use 4 to 64, at least m, at least 1"
+        )));
+    }
+    Ok(VectorConfig { engine, graph: GraphConfig { m, ef_construction }, ef_search })
 }

@@ -11,8 +11,10 @@ mod words;
 
 use std::cmp::Ordering;
 
+use roaring::RoaringBitmap;
+
 pub(crate) use self::attributes::Value;
-pub(crate) use self::profiles::Profile;
+pub(crate) use self::profiles::{Profile, Usage};
 pub(crate) use self::rows::NEVER;
 pub(crate) use self::view::{Bound, Entry, Version};
 pub(crate) use self::words::{Interner, NONE, Symbol};
@@ -22,7 +24,7 @@ use self::rows::Rows;
 use crate::column::{Sparse, put};
 use crate::error::{Error, Result};
 use crate::record::Meta;
-use crate::tier::vector::{Space, VectorSpace};
+use crate::tier::vector::{VectorConfig, VectorSpace, VectorStore};
 
 /// The version never had an embedding in the space.
 const ABSENT: u32 = u32::MAX;
@@ -32,6 +34,8 @@ const GONE: u32 = u32::MAX - 1;
 /// Where the versions' codes lie in one space.
 struct Codes {
     slots: Sparse<u32>,
+    /// The record of each slot.
+    owners: Vec<u32>,
     /// The version that the embedding came with, where it is another one.
     sources: Sparse<u32>,
 }
@@ -41,20 +45,14 @@ struct Codes {
 pub(crate) struct Catalog {
     pub names: Interner,
     pub namespaces: Interner,
-    pub spaces: Vec<Space>,
+    pub spaces: Vec<VectorStore>,
     codes: Vec<Codes>,
     rows: Rows,
     ids: Ids,
     /// The greatest version of each record; [`NONE`] where there is no record any more.
     heads: Vec<u32>,
-    forgotten: Sparse<bool>,
+    forgotten: RoaringBitmap,
     free: Vec<u32>,
-}
-
-impl Default for Sparse<bool> {
-    fn default() -> Self {
-        Self::new(false)
-    }
 }
 
 impl Catalog {
@@ -72,6 +70,16 @@ impl Catalog {
     /// A version by its row.
     pub(crate) fn version(&self, row: u32) -> Version<'_> {
         Version { catalog: self, row }
+    }
+
+    /// The record that an embedding belongs to.
+    pub(crate) fn owner(&self, space: u16, slot: u32) -> Option<Entry<'_>> {
+        self.record(*self.codes[usize::from(space)].owners.get(slot as usize)?)
+    }
+
+    /// Records of which only the tombstone is left.
+    pub(crate) fn tombstones(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.forgotten.iter().filter_map(|record| self.record(record))
     }
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
@@ -92,16 +100,21 @@ impl Catalog {
         self.rows.profiles.all()
     }
 
+    /// How many versions a profile has had, and the latest time at which one of them shows.
+    pub(crate) fn usage(&self, profile: usize) -> Usage {
+        self.rows.profiles.usage(profile)
+    }
+
     pub(crate) fn compare_ids(&self, a: u32, b: u32) -> Ordering {
         self.ids.compare(a, b)
     }
 
-    pub(crate) fn add_space(&mut self, definition: VectorSpace) {
-        self.spaces.push(Space::new(definition));
-        self.codes.push(Codes { slots: Sparse::new(ABSENT), sources: Sparse::new(NONE) });
+    pub(crate) fn add_space(&mut self, definition: VectorSpace, config: VectorConfig) {
+        self.spaces.push(VectorStore::new(definition, config));
+        self.codes.push(Codes { slots: Sparse::new(ABSENT), owners: Vec::new(), sources: Sparse::new(NONE) });
     }
 
-    pub(crate) fn space(&self, name: &str) -> Result<(u16, &Space)> {
+    pub(crate) fn space(&self, name: &str) -> Result<(u16, &VectorStore)> {
         let found = self.spaces.iter().position(|space| space.definition.name == name);
         let number = found.and_then(|at| u16::try_from(at).ok());
         number.map(|number| (number, &self.spaces[usize::from(number)])).ok_or_else(|| {
@@ -110,10 +123,22 @@ impl Catalog {
         })
     }
 
+    /// Make room for so many embeddings more in a space.
+    ///
+    /// # Errors
+    /// Where the system gives no memory.
+    pub(crate) fn reserve(&mut self, space: &str, more: usize) -> Result<()> {
+        let (number, _) = self.space(space)?;
+        self.spaces[usize::from(number)].reserve(more)
+    }
+
     /// Add a version; `units` are unit vectors of its own, other spaces reuse an earlier version's slot.
     pub(crate) fn add<S: AsRef<str>>(&mut self, id: &str, meta: &Meta<S>, units: &[(String, Vec<f32>)]) -> Result<()> {
-        let known = self.ids.number(id);
         let row = self.rows.insert(&mut self.names, &mut self.namespaces, meta)?;
+        let record = match self.ids.number(id) {
+            Some(record) => record,
+            None => self.add_record(id)?,
+        };
         for codes in &mut self.codes {
             codes.slots.set(row, None);
             codes.sources.set(row, None);
@@ -122,21 +147,16 @@ impl Catalog {
             let name = name.as_ref();
             let (space, _) = self.space(name)?;
             let slot = if let Some((_, unit)) = units.iter().find(|(in_space, _)| in_space == name) {
-                self.spaces[usize::from(space)].insert(unit)
+                let slot = self.spaces[usize::from(space)].insert_unit(unit)?;
+                put(&mut self.codes[usize::from(space)].owners, slot, record);
+                slot
             } else {
-                known
-                    .and_then(|record| self.record(record))
-                    .and_then(|entry| entry.slot_of(space, *source))
-                    .unwrap_or(GONE)
+                self.record(record).and_then(|entry| entry.slot_of(space, *source)).unwrap_or(GONE)
             };
             let codes = &mut self.codes[usize::from(space)];
             codes.slots.set(row, Some(slot));
             codes.sources.set(row, Some(*source).filter(|source| *source != meta.version));
         }
-        let record = match known {
-            Some(record) => record,
-            None => self.add_record(id)?,
-        };
         self.link(record, row);
         Ok(())
     }
@@ -150,7 +170,7 @@ impl Catalog {
                 .ok_or_else(|| Error::Internal("more than 2^32 records".into()))?,
         };
         put(&mut self.heads, record, NONE);
-        self.forgotten.set(record, None);
+        self.forgotten.remove(record);
         self.ids.insert(record, id);
         Ok(record)
     }
@@ -182,7 +202,7 @@ impl Catalog {
         let Some(entry) = self.entry(id) else { return };
         let record = entry.record;
         let rows: Vec<u32> = entry.versions().map(|version| version.row).collect();
-        self.forgotten.set(record, Some(true));
+        self.forgotten.insert(record);
         for (codes, space) in self.codes.iter_mut().zip(&mut self.spaces) {
             let mut slots: Vec<u32> = Vec::new();
             for row in &rows {
@@ -233,30 +253,40 @@ impl Catalog {
         seen.map(Version::commit).max().unwrap_or(0)
     }
 
+    /// Versions there are.
+    pub(crate) fn versions(&self) -> usize {
+        self.rows.len()
+    }
+
     pub(crate) fn vectors(&self) -> usize {
-        self.spaces.iter().map(Space::len).sum()
+        self.spaces.iter().map(VectorStore::len).sum()
     }
 
     /// Bytes of the codes.
     pub(crate) fn vector_bytes(&self) -> usize {
-        self.spaces.iter().map(Space::bytes).sum()
+        self.spaces.iter().map(VectorStore::bytes).sum()
     }
 
     /// Bytes of what is here, without the slots that are free for others.
     pub(crate) fn used_bytes(&self) -> usize {
-        self.bytes() - self.spaces.iter().map(Space::free_bytes).sum::<usize>()
+        self.bytes() - self.spaces.iter().map(VectorStore::free_bytes).sum::<usize>()
     }
 
     /// Bytes of all that is here, the codes included.
     pub(crate) fn bytes(&self) -> usize {
-        let codes: usize = self.codes.iter().map(|codes| codes.slots.bytes() + codes.sources.bytes()).sum();
-        let records = (self.heads.capacity() + self.free.capacity()) * 4 + self.forgotten.bytes() + self.ids.bytes();
+        let codes: usize = self
+            .codes
+            .iter()
+            .map(|codes| codes.slots.bytes() + codes.owners.capacity() * 4 + codes.sources.bytes())
+            .sum();
+        let records =
+            (self.heads.capacity() + self.free.capacity()) * 4 + self.forgotten.serialized_size() + self.ids.bytes();
         self.vector_bytes() + self.rows.bytes() + codes + records + self.names.bytes() + self.namespaces.bytes()
     }
 }
 
 /// Hand slots back to their space, each once.
-fn free(space: &mut Space, mut slots: Vec<u32>) {
+fn free(space: &mut VectorStore, mut slots: Vec<u32>) {
     slots.sort_unstable();
     slots.dedup();
     for slot in slots.into_iter().filter(|slot| *slot < GONE) {

@@ -88,7 +88,9 @@ impl Rows {
             self.len += 1;
             self.len - 1
         });
-        put(&mut self.profile, row, self.profiles.intern(profile));
+        let profile = self.profiles.intern(profile);
+        self.profiles.add(profile, meta.visible_at);
+        put(&mut self.profile, row, profile);
         put(&mut self.known_at, row, meta.known_at);
         put(&mut self.commit, row, self.commits.place(meta.commit, meta.recorded_at));
         put(&mut self.older, row, NONE);
@@ -107,6 +109,7 @@ impl Rows {
     }
 
     pub(super) fn remove(&mut self, row: u32) {
+        self.profiles.remove(self.profile[row as usize]);
         self.free.push(row);
         self.erased += 1;
     }

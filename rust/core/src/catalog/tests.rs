@@ -12,7 +12,10 @@ fn catalog() -> Catalog {
     let mut catalog = Catalog::default();
     for name in ["state", "text"] {
         let name = name.to_owned();
-        catalog.add_space(VectorSpace { name, dim: 2, quantization: Quantization::F32, encoder: None });
+        catalog.add_space(
+            VectorSpace { name, dim: 2, quantization: Quantization::F32, encoder: None },
+            VectorConfig::default(),
+        );
     }
     catalog
 }

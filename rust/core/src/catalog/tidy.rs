@@ -63,6 +63,7 @@ impl Catalog {
                 });
             }
             self.rows.profile[at] = *profile;
+            self.rows.profiles.add(*profile, self.rows.visible_at(row));
             let (commit, recorded_at) = commits.get(self.rows.commit[at]);
             self.rows.commit[at] = self.rows.commits.place(commit, recorded_at);
             let place = self.rows.attributes.get(row);

@@ -43,7 +43,7 @@ impl<'a> Entry<'a> {
     }
 
     pub(crate) fn forgotten(self) -> bool {
-        self.catalog.forgotten.get(self.record)
+        self.catalog.forgotten.contains(self.record)
     }
 
     /// The greatest version of all.

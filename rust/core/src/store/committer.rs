@@ -13,6 +13,7 @@ use super::state::{HEAD, Head};
 use super::{Inner, sweep};
 use crate::error::{Error, Result};
 use crate::tier::cold::Change;
+use crate::tier::vector::VectorStore;
 use crate::{frame, keys, record};
 
 /// Room that a commit must leave on the disk.
@@ -88,6 +89,7 @@ fn commit_group(
                 let number = head.commit + 1;
                 let plan = Planner::new(inner, &staged, number, now).plan(operations);
                 let plan = plan.inspect_err(|error| stop_if_failed(inner, error));
+                let plan = plan.and_then(|plan| reserve(inner, &staged, &plan.0).map(|()| plan));
                 planned.push(Some(plan.map(|(batch, results)| {
                     if matches!(message, Message::Batch(..)) {
                         staged.merge(batch);
@@ -114,6 +116,16 @@ fn commit_group(
     }
     apply(inner, head, staged)?;
     inner.metrics.commits.record(inner.clock.monotonic_us().saturating_sub(started).saturating_mul(1000));
+    Ok(())
+}
+
+/// Make room for the embeddings of a batch, behind those of its group: after the write it is too
+/// late to say that there is none.
+fn reserve(inner: &Inner, group: &Staged, batch: &Staged) -> Result<()> {
+    for (space, more) in &batch.embeddings {
+        let before = group.embeddings.get(space).copied().unwrap_or(0);
+        inner.shared.write().catalog.reserve(space, before + more)?;
+    }
     Ok(())
 }
 
@@ -177,7 +189,7 @@ fn apply(inner: &Inner, head: Head, staged: Staged) -> Result<()> {
             None => inner.hot.remove(&change.namespace, &change.key),
         }
     }
-    let grown = {
+    let (grown, has_work) = {
         let mut shared = inner.shared.write();
         let before = shared.catalog.bytes();
         for effect in staged.effects {
@@ -185,8 +197,11 @@ fn apply(inner: &Inner, head: Head, staged: Staged) -> Result<()> {
         }
         shared.catalog.tidy_if_due();
         shared.head = head;
-        shared.catalog.bytes() != before
+        (shared.catalog.bytes() != before, shared.catalog.spaces.iter().any(VectorStore::has_work))
     };
+    if has_work {
+        inner.indexing.wake();
+    }
     if grown {
         inner.share_memory();
     }

@@ -23,7 +23,7 @@ pub(super) fn load(cold: &dyn ColdStore, config: &StoreConfig) -> Result<(Shared
     let spaces = merge_spaces(stored.clone(), &config.spaces)?;
     let mut catalog = Catalog::default();
     for space in &spaces {
-        catalog.add_space(space.clone());
+        catalog.add_space(space.clone(), config.vector);
     }
     load_records(cold, &mut catalog)?;
     head.generation += 1;

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::catalog::{Catalog, Profile, Version};
+use crate::catalog::{Catalog, Profile, Usage, Version};
 use crate::error::Result;
 use crate::filter::{Compiled, Filter};
 use crate::namespace::Namespace;
@@ -57,6 +57,19 @@ impl<'a> Matcher<'a> {
             Some(false) => Verdict::None,
             None => Verdict::Each,
         }
+    }
+
+    /// Versions that may pass, and the latest time at which one of them shows.
+    pub(super) fn scope(&self) -> Usage {
+        let mut scope = Usage { versions: 0, latest: i64::MIN };
+        for profile in 0..self.catalog.profiles().len() {
+            if self.verdicts.get(profile) != Some(&Verdict::None) {
+                let usage = self.catalog.usage(profile);
+                scope.versions += usage.versions;
+                scope.latest = scope.latest.max(usage.latest);
+            }
+        }
+        scope
     }
 
     #[inline]

@@ -4,6 +4,8 @@ mod backup;
 mod committer;
 mod directory;
 mod horizon;
+mod index;
+mod indexer;
 mod load;
 mod matcher;
 mod ops;
@@ -42,7 +44,7 @@ use crate::progress::Progress;
 use crate::stats::Metrics;
 use crate::tier::cold::{ColdEngine, ColdStore};
 use crate::tier::hot::{CacheConfig, HotCache};
-use crate::tier::vector::VectorSpace;
+use crate::tier::vector::{VectorConfig, VectorSpace};
 
 const CLOSED: u32 = u32::MAX;
 
@@ -57,6 +59,8 @@ pub struct StoreConfig {
     pub cache: CacheConfig,
     /// Vector spaces; they must fit those that the directory has.
     pub spaces: Vec<VectorSpace>,
+    /// How spaces are searched.
+    pub vector: VectorConfig,
     /// Compress values over 1 KiB.
     pub compression: bool,
     /// Bound over hot tier and codes; the hot tier gives way.
@@ -76,6 +80,7 @@ impl Default for StoreConfig {
             engine: ColdEngine::Memory,
             cache: CacheConfig::default(),
             spaces: Vec::new(),
+            vector: VectorConfig::default(),
             compression: true,
             max_memory_bytes: 1 << 30,
             durable: true,
@@ -109,6 +114,7 @@ pub(crate) struct Inner {
     pub shared: RwLock<Shared>,
     cold: RwLock<Option<Box<dyn ColdStore>>>,
     pub queue: Queue,
+    indexing: indexer::Signal,
     /// Held by the committer from the first row to the last effect, so that who holds it finds disk
     /// and memory at one commit.
     pub writing: Mutex<()>,
@@ -184,7 +190,7 @@ impl Inner {
 /// An open store; share it between threads by reference or `Arc`.
 pub struct Store {
     inner: Arc<Inner>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     lock: Mutex<Option<File>>,
     /// Held while the store is closed, so that whoever closes second waits for the first.
     closing: Mutex<()>,
@@ -216,6 +222,7 @@ impl Store {
             shared: RwLock::new(shared),
             cold: RwLock::new(Some(cold)),
             queue: Queue::default(),
+            indexing: indexer::Signal::default(),
             writing: Mutex::default(),
             clock: config.clock,
             metrics,
@@ -227,10 +234,10 @@ impl Store {
             owner: AtomicU32::new(fork::generation()),
         });
         inner.share_memory();
-        let thread = committer::start(Arc::clone(&inner))?;
+        let threads = vec![committer::start(Arc::clone(&inner))?, indexer::start(Arc::clone(&inner))?];
         Ok(Self {
             inner,
-            thread: Mutex::new(Some(thread)),
+            threads: Mutex::new(threads),
             lock: Mutex::new(lock),
             closing: Mutex::new(()),
             generation: fork::generation(),
@@ -327,8 +334,9 @@ impl Store {
         let _ = self.inner.queue.flush().and_then(|pending| pending.wait());
         self.inner.owner.store(CLOSED, Ordering::Relaxed);
         self.inner.queue.stop();
-        if let Some(thread) = self.thread.lock().take() {
-            // The committer answers every panic itself; a failed join has nothing to add.
+        self.inner.indexing.stop();
+        for thread in self.threads.lock().drain(..) {
+            // Both answer every panic themselves; a failed join has nothing to add.
             let _ = thread.join();
         }
         if let Some(cold) = self.inner.cold.write().take() {
@@ -347,7 +355,7 @@ impl Drop for Store {
         if matches!(self.close(), Err(Error::Fork)) {
             // The engine belongs to the parent: dropping it here would write to its files.
             std::mem::forget(Arc::clone(&self.inner));
-            std::mem::forget(self.thread.lock().take());
+            std::mem::forget(std::mem::take(&mut *self.threads.lock()));
             std::mem::forget(self.lock.lock().take());
         }
     }

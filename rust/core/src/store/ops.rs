@@ -99,6 +99,8 @@ pub struct Query {
     pub order_by: Option<String>,
     pub diversity: f64,
     pub min_trust: Option<f64>,
+    /// Whether every match has to be looked at; `None` leaves it to the store.
+    pub exact: Option<bool>,
     pub bodies: bool,
 }
 
@@ -121,7 +123,7 @@ pub struct Match {
 pub struct SearchResult {
     /// Best first.
     pub matches: Vec<Match>,
-    /// Visible records that passed the filter.
+    /// Visible records that passed the filter; where the index answered, those that it found.
     pub matched: usize,
     /// Forgotten records that would have.
     pub forgotten: usize,

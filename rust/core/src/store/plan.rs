@@ -57,6 +57,8 @@ pub(crate) struct Staged {
     pub values: Vec<ValueChange>,
     pub effects: Vec<Effect>,
     pub counts: Counts,
+    /// Embeddings that come with it, by space.
+    pub embeddings: BTreeMap<String, usize>,
     pub versions: HashMap<String, Vec<Planned>>,
     pub forgotten: HashSet<String>,
     /// Records whose versions in the catalogue no longer count.
@@ -75,6 +77,9 @@ impl Staged {
         self.values.extend(batch.values);
         self.effects.extend(batch.effects);
         self.counts += batch.counts;
+        for (space, count) in batch.embeddings {
+            *self.embeddings.entry(space).or_default() += count;
+        }
         for (id, versions) in batch.versions {
             self.versions.entry(id).or_default().extend(versions);
         }

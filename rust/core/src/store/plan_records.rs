@@ -236,6 +236,9 @@ impl Planner<'_> {
         let planned = Planned { order: (meta.visible_at, meta.recorded_at, meta.version) };
         self.own.versions.entry(id.to_owned()).or_default().push(planned);
         self.own.counts.versions += 1;
+        for (space, _) in &units {
+            *self.own.embeddings.entry(space.clone()).or_default() += 1;
+        }
         self.own.effects.push(Effect::Version { id: id.to_owned(), meta: Box::new(meta), units });
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! Searches: filter as of a time, score, rank, fetch.
+//! Searches: filter as of a time, score, rank, fetch.  Where the index does not answer, every
+//! record is looked at.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use super::matcher::Matcher;
 use super::ops::{Match, Query, RecordedBy, SearchResult};
 use super::ranking::{self, Candidate, Key, Ranking};
 use super::read::missing;
-use super::{Shared, Store};
+use super::{Shared, Store, index};
 use crate::catalog::{Bound, Version};
 use crate::error::{Result, value_error};
 use crate::filter::Filter;
@@ -29,8 +30,8 @@ const ATTEMPTS: usize = 1000;
 pub(super) struct Prepared<'a> {
     pub query: &'a Query,
     pub as_of: i64,
-    bound: Bound,
-    matcher: Matcher<'a>,
+    pub bound: Bound,
+    pub matcher: Matcher<'a>,
     pub space: u16,
     pub unit: Option<Vec<f32>>,
     pub key: Option<Key>,
@@ -38,9 +39,9 @@ pub(super) struct Prepared<'a> {
 
 /// What one pass over the catalogue found.
 #[derive(Default)]
-struct Found {
-    candidates: Vec<Candidate>,
-    forgotten: usize,
+pub(super) struct Found {
+    pub candidates: Vec<Candidate>,
+    pub forgotten: usize,
 }
 
 impl Store {
@@ -88,13 +89,15 @@ impl Store {
         let now = self.inner.now();
         let shared = self.inner.shared.read();
         let prepared = prepare(&shared, query, now)?;
-        let mut found = find(&shared, &prepared);
+        let indexed = index::find(&shared, &prepared, self.inner.clock.is_manual());
+        let exact = indexed.is_none();
+        let mut found = indexed.unwrap_or_else(|| find(&shared, &prepared));
         let head = shared.head.commit;
         Ok(SearchResult {
             matched: found.candidates.len(),
             matches: Ranking { shared: &shared, prepared: &prepared }.rank(&mut found.candidates),
             forgotten: found.forgotten,
-            exact: true,
+            exact,
             commit: match query.recorded_by {
                 RecordedBy::Commit(commit) => commit.min(head),
                 _ => head,
@@ -204,7 +207,7 @@ fn find_in(shared: &Shared, prepared: &Prepared<'_>, records: Range<u32>) -> Fou
 }
 
 impl Prepared<'_> {
-    fn admits(&self, version: Version<'_>) -> bool {
+    pub(super) fn admits(&self, version: Version<'_>) -> bool {
         self.matcher.admits(version)
             && !version.is_expired(self.as_of)
             && self.query.min_trust.is_none_or(|trust| version.trust() >= trust)

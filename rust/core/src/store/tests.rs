@@ -79,6 +79,7 @@ fn query() -> Query {
         order_by: None,
         diversity: 0.0,
         min_trust: None,
+        exact: None,
         bodies: true,
     }
 }

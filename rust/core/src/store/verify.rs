@@ -42,7 +42,9 @@ impl Store {
             let audit = self.inner.audit()?;
             let shared = self.inner.shared.read();
             if shared.head == before && audit.head == Some(before) {
-                return Ok(audit.compare(&shared));
+                let problems = audit.compare(&shared);
+                self.inner.indexing.wake();
+                return Ok(problems);
             }
         }
         // Somebody keeps writing: hold the committer, so that disk and memory stand at one commit.
@@ -143,6 +145,15 @@ impl Audit {
         }
         let only_on_disk = self.metas.keys().map(|id| format!("record {id} is on the disk and not in memory"));
         self.problems.extend(only_on_disk);
+        for space in &shared.catalog.spaces {
+            let lost = space.unreachable();
+            if lost > 0 {
+                let name = &space.definition.name;
+                self.problems.push(format!(
+                    "the graph of space {name:?} does not lead to {lost} of its vectors; it is being repaired"
+                ));
+            }
+        }
         self.problems.truncate(MAX_PROBLEMS);
         self.problems
     }

@@ -1,4 +1,4 @@
-//! Dot products of a query with a stored code.
+//! Dot products of a query with a stored code, and of two codes.
 //!
 //! The fast kernels choose candidates; the score of what is returned comes
 //! from the scalar sum, whose order is fixed.  This is the only module with
@@ -6,42 +6,40 @@
 
 use half::f16;
 
-/// A fast dot product with an f16 code.
-pub(crate) type DotF16 = fn(&[f32], &[f16]) -> f32;
+/// The fast kernels of a machine; the slices of a call are equally long.
+#[derive(Clone, Copy)]
+pub(crate) struct Kernels {
+    /// A query with an f16 code.
+    pub f16: fn(&[f32], &[f16]) -> f32,
+    /// Two f16 codes.
+    pub f16_pair: fn(&[f16], &[f16]) -> f32,
+    /// A query with an f32 code, or two of them.
+    pub f32: fn(&[f32], &[f32]) -> f32,
+    pub name: &'static str,
+}
 
-/// The fastest kernel of this machine and its name.
-#[must_use]
-pub(crate) fn dot_f16() -> (DotF16, &'static str) {
+const PORTABLE: Kernels =
+    Kernels { f16: portable::dot_f16, f16_pair: portable::dot_f16_pair, f32: portable::dot_f32, name: "portable" };
+
+/// All kernels that this machine can run, the fastest first.
+fn available() -> impl Iterator<Item = Kernels> {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("f16c") && is_x86_feature_detected!("fma") {
-        return (x86::dot_f16_checked, "avx2+f16c+fma");
-    }
-    (dot_f16_portable, "portable")
+    let special = x86::available();
+    #[cfg(not(target_arch = "x86_64"))]
+    let special = [].into_iter();
+    special.chain(std::iter::once(PORTABLE))
+}
+
+/// The fastest kernels of this machine.
+#[must_use]
+pub(crate) fn kernels() -> Kernels {
+    available().next().unwrap_or(PORTABLE)
 }
 
 /// Name of the kernel that candidates are chosen with.
 #[must_use]
 pub fn distance_kernel() -> &'static str {
-    dot_f16().1
-}
-
-fn dot_f16_portable(query: &[f32], code: &[f16]) -> f32 {
-    query.iter().zip(code).map(|(q, c)| q * c.to_f32()).sum()
-}
-
-/// A fast dot product with an f32 code; eight sums let the compiler use vector registers.
-#[must_use]
-pub(crate) fn dot_f32(query: &[f32], code: &[f32]) -> f32 {
-    let mut sums = [0.0_f32; 8];
-    let (query_head, query_tail) = query.as_chunks::<8>();
-    let (code_head, code_tail) = code.as_chunks::<8>();
-    for (q, c) in query_head.iter().zip(code_head) {
-        for lane in 0..8 {
-            sums[lane] += q[lane] * c[lane];
-        }
-    }
-    let tail: f32 = query_tail.iter().zip(code_tail).map(|(q, c)| q * c).sum();
-    sums.iter().sum::<f32>() + tail
+    kernels().name
 }
 
 /// The sum of fixed order that every score comes from.
@@ -53,45 +51,152 @@ pub(crate) fn dot_exact(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
     sum
 }
 
+/// Ask for what will be read next, as far as the processor fetches by itself from there on.
+#[inline]
+pub(crate) fn prefetch<T>(values: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    x86::prefetch(values);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values;
+}
+
+mod portable {
+    use half::f16;
+
+    /// Eight sums let the compiler use vector registers.
+    #[inline]
+    fn dot<A: Copy, B: Copy>(a: &[A], b: &[B], product: impl Fn(A, B) -> f32) -> f32 {
+        let mut sums = [0.0_f32; 8];
+        let (a_blocks, a_tail) = a.as_chunks::<8>();
+        let (b_blocks, b_tail) = b.as_chunks::<8>();
+        for (x, y) in a_blocks.iter().zip(b_blocks) {
+            for lane in 0..8 {
+                sums[lane] += product(x[lane], y[lane]);
+            }
+        }
+        let tail: f32 = a_tail.iter().zip(b_tail).map(|(x, y)| product(*x, *y)).sum();
+        sums.iter().sum::<f32>() + tail
+    }
+
+    pub(super) fn dot_f16(query: &[f32], code: &[f16]) -> f32 {
+        dot(query, code, |q, c| q * c.to_f32())
+    }
+
+    pub(super) fn dot_f16_pair(a: &[f16], b: &[f16]) -> f32 {
+        dot(a, b, |a, b| a.to_f32() * b.to_f32())
+    }
+
+    pub(super) fn dot_f32(query: &[f32], code: &[f32]) -> f32 {
+        dot(query, code, |q, c| q * c)
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use core::arch::x86_64::{
-        __m128i, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_loadu_si128, _mm_movehl_ps, _mm_shuffle_ps, _mm256_add_ps,
-        _mm256_castps256_ps128, _mm256_cvtph_ps, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
-        _mm256_setzero_ps,
+        __m256, _MM_HINT_T0, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_loadu_si128, _mm_movehl_ps, _mm_prefetch,
+        _mm_shuffle_ps, _mm256_add_ps, _mm256_castps256_ps128, _mm256_cvtph_ps, _mm256_extractf128_ps, _mm256_fmadd_ps,
+        _mm256_loadu_ps, _mm256_loadu_si256, _mm256_setzero_ps, _mm512_add_ps, _mm512_cvtph_ps, _mm512_fmadd_ps,
+        _mm512_loadu_ps, _mm512_reduce_add_ps, _mm512_setzero_ps,
     };
 
     use half::f16;
 
-    pub(super) fn dot_f16_checked(query: &[f32], code: &[f16]) -> f32 {
-        // SAFETY: only handed out by `dot_f16` after the features were detected.
-        unsafe { dot_f16(query, code) }
+    use super::Kernels;
+
+    const LINE: usize = 64;
+    /// Lines asked for; the processor's own prefetcher follows from there.
+    const LINES: usize = 4;
+
+    pub(super) fn available() -> impl Iterator<Item = Kernels> {
+        let avx512 = is_x86_feature_detected!("avx512f");
+        let avx2 =
+            is_x86_feature_detected!("avx2") && is_x86_feature_detected!("f16c") && is_x86_feature_detected!("fma");
+        let wide = Kernels { f16: wide::dot_f16, f16_pair: wide::dot_f16_pair, f32: wide::dot_f32, name: "avx512f" };
+        let usual =
+            Kernels { f16: usual::dot_f16, f16_pair: usual::dot_f16_pair, f32: usual::dot_f32, name: "avx2+f16c+fma" };
+        [avx512.then_some(wide), avx2.then_some(usual)].into_iter().flatten()
     }
 
-    #[allow(clippy::cast_ptr_alignment, reason = "the load accepts any alignment")]
-    #[target_feature(enable = "avx2,f16c,fma")]
-    fn dot_f16(query: &[f32], code: &[f16]) -> f32 {
-        let length = query.len().min(code.len());
-        let blocks = length / 16;
-        let mut even = _mm256_setzero_ps();
-        let mut odd = _mm256_setzero_ps();
-        for block in 0..blocks {
-            let at = block * 16;
-            // SAFETY: `at + 16 <= length`, and both loads accept any alignment; f16 is a
-            // transparent u16, so eight of them fill the 128 bits read.
-            unsafe {
-                let q = query.as_ptr().add(at);
-                let c = code.as_ptr().add(at).cast::<__m128i>();
-                even = _mm256_fmadd_ps(_mm256_loadu_ps(q), _mm256_cvtph_ps(_mm_loadu_si128(c)), even);
-                odd = _mm256_fmadd_ps(_mm256_loadu_ps(q.add(8)), _mm256_cvtph_ps(_mm_loadu_si128(c.add(1))), odd);
-            }
+    pub(super) fn prefetch<T>(values: &[T]) {
+        let start = values.as_ptr().cast::<i8>();
+        for line in 0..size_of_val(values).div_ceil(LINE).min(LINES) {
+            // SAFETY: the address lies in the slice; a prefetch reads nothing that could be seen.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(start.add(line * LINE)) };
         }
-        let sum = _mm256_add_ps(even, odd);
+    }
+
+    /// Kernels of one register width: values a register, how each type is loaded, and the sum.
+    macro_rules! kernels {
+        ($name:ident, $features:literal, $lanes:literal, $zero:ident, $fma:ident, $add:ident, $sum:ident,
+         $load_f32:expr, $load_f16:expr) => {
+            mod $name {
+                use super::*;
+
+                kernels!(@dot dot_f16, f32, f16, $features, $lanes, $zero, $fma, $add, $sum, $load_f32, $load_f16,
+                    |q: &f32, c: &f16| q * c.to_f32());
+                kernels!(@dot dot_f16_pair, f16, f16, $features, $lanes, $zero, $fma, $add, $sum, $load_f16, $load_f16,
+                    |a: &f16, b: &f16| a.to_f32() * b.to_f32());
+                kernels!(@dot dot_f32, f32, f32, $features, $lanes, $zero, $fma, $add, $sum, $load_f32, $load_f32,
+                    |q: &f32, c: &f32| q * c);
+            }
+        };
+        (@dot $dot:ident, $a:ty, $b:ty, $features:literal, $lanes:literal, $zero:ident, $fma:ident, $add:ident,
+         $sum:ident, $load_a:expr, $load_b:expr, $product:expr) => {
+            pub(in super::super) fn $dot(a: &[$a], b: &[$b]) -> f32 {
+                #[target_feature(enable = $features)]
+                fn inner(a: &[$a], b: &[$b]) -> f32 {
+                    const STEP: usize = 2 * $lanes;
+                    let length = a.len().min(b.len());
+                    let blocks = length / STEP;
+                    let (mut even, mut odd) = ($zero(), $zero());
+                    for block in 0..blocks {
+                        let at = block * STEP;
+                        // SAFETY: `at + STEP <= length`, and the loads accept any alignment.
+                        unsafe {
+                            let (a, b) = (a.as_ptr().add(at), b.as_ptr().add(at));
+                            even = $fma($load_a(a), $load_b(b), even);
+                            odd = $fma($load_a(a.add($lanes)), $load_b(b.add($lanes)), odd);
+                        }
+                    }
+                    let tail = a[blocks * STEP..length].iter().zip(&b[blocks * STEP..length]);
+                    $sum($add(even, odd)) + tail.map(|(a, b)| $product(a, b)).sum::<f32>()
+                }
+                // SAFETY: only handed out by `available`, after the features were detected.
+                unsafe { inner(a, b) }
+            }
+        };
+    }
+
+    kernels!(
+        usual,
+        "avx2,f16c,fma",
+        8,
+        _mm256_setzero_ps,
+        _mm256_fmadd_ps,
+        _mm256_add_ps,
+        sum_256,
+        |at: *const f32| _mm256_loadu_ps(at),
+        |at: *const f16| _mm256_cvtph_ps(_mm_loadu_si128(at.cast()))
+    );
+    kernels!(
+        wide,
+        "avx512f",
+        16,
+        _mm512_setzero_ps,
+        _mm512_fmadd_ps,
+        _mm512_add_ps,
+        _mm512_reduce_add_ps,
+        |at: *const f32| _mm512_loadu_ps(at),
+        |at: *const f16| _mm512_cvtph_ps(_mm256_loadu_si256(at.cast()))
+    );
+
+    #[target_feature(enable = "avx2")]
+    fn sum_256(sum: __m256) -> f32 {
         let sum = _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps::<1>(sum));
         let sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
         let sum = _mm_add_ss(sum, _mm_shuffle_ps::<1>(sum, sum));
-        let tail = query[blocks * 16..length].iter().zip(&code[blocks * 16..length]);
-        _mm_cvtss_f32(sum) + tail.map(|(q, c)| q * c.to_f32()).sum::<f32>()
+        _mm_cvtss_f32(sum)
     }
 }
 
@@ -106,12 +211,15 @@ mod tests {
             let query: Vec<f32> = pairs.iter().map(|(q, _)| *q).collect();
             let halves: Vec<f16> = pairs.iter().map(|(_, c)| f16::from_f32(*c)).collect();
             let floats: Vec<f32> = halves.iter().map(|c| c.to_f32()).collect();
-            let exact = dot_exact(query.iter().zip(&floats).map(|(q, c)| (f64::from(*q), f64::from(*c))));
+            let others: Vec<f16> = query.iter().map(|q| f16::from_f32(*q)).collect();
+            let exact = |a: &[f32]| dot_exact(a.iter().zip(&floats).map(|(a, b)| (f64::from(*a), f64::from(*b))));
+            let pair = exact(&others.iter().map(|other| other.to_f32()).collect::<Vec<_>>());
             let bound = 1e-6 * (1.0 + f64::from(u32::try_from(pairs.len()).unwrap()));
-            for dot in [dot_f16().0, dot_f16_portable] {
-                prop_assert!((f64::from(dot(&query, &halves)) - exact).abs() <= bound);
+            for kernels in available() {
+                prop_assert!((f64::from((kernels.f16)(&query, &halves)) - exact(&query)).abs() <= bound);
+                prop_assert!((f64::from((kernels.f32)(&query, &floats)) - exact(&query)).abs() <= bound);
+                prop_assert!((f64::from((kernels.f16_pair)(&others, &halves)) - pair).abs() <= bound);
             }
-            prop_assert!((f64::from(dot_f32(&query, &floats)) - exact).abs() <= bound);
         }
     }
 }

@@ -1,7 +1,12 @@
-//! L2: embeddings as compact codes, scanned exactly.
+//! L2: embeddings as compact codes, scanned exactly or searched by a graph.
 
+mod arena;
+mod codes;
+mod graph;
 pub mod kernel;
 mod space;
+mod store;
 
-pub(crate) use space::Space;
+pub use graph::GraphConfig;
 pub use space::{Quantization, VectorSpace};
+pub use store::{VectorConfig, VectorEngine, VectorStore};

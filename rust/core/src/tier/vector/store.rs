@@ -1,0 +1,346 @@
+//! The embeddings of one space in slots, and the graph over them.
+
+use std::collections::BTreeSet;
+
+use parking_lot::Mutex;
+
+use super::codes::Codes;
+use super::graph::{Audit, Graph, GraphConfig, MAX_SLOTS, Repair};
+use super::kernel;
+use super::space::VectorSpace;
+use crate::error::{Error, Result};
+
+/// Live vectors from which [`VectorEngine::Auto`] builds a graph; below that a scan is as quick.
+const AUTO_FROM: usize = 10_000;
+/// Vectors not linked yet that a search scans beside the graph.
+const MOST_WAITING: usize = 8192;
+/// Rows of a repair between two looks at the lock.
+const REPAIR_ROWS: u32 = 256;
+
+/// What answers the searches of a space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum VectorEngine {
+    /// A graph for a large space, a scan for a small one.
+    #[default]
+    Auto,
+    /// Every candidate is looked at.
+    Exact,
+    /// A graph for every space.
+    Compact,
+}
+
+/// How spaces are searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VectorConfig {
+    /// What answers.
+    pub engine: VectorEngine,
+    /// How a graph is built.
+    pub graph: GraphConfig,
+    /// Nodes that a search keeps on its way; more find more and take longer.
+    pub ef_search: usize,
+}
+
+impl Default for VectorConfig {
+    fn default() -> Self {
+        Self { engine: VectorEngine::Auto, graph: GraphConfig::default(), ef_search: 64 }
+    }
+}
+
+/// The embeddings of one space.
+///
+/// What is written is found at once, by a scan; [`Self::index`] links it into the graph.
+/// Slots of removed vectors are used again after [`Self::repair`].
+///
+/// ```
+/// use nt_memory::{Quantization, VectorConfig, VectorSpace, VectorStore};
+///
+/// let space = VectorSpace { name: "state".into(), dim: 2, quantization: Quantization::F16, encoder: None };
+/// let mut store = VectorStore::new(space, VectorConfig::default());
+/// let north = store.insert(&[0.0, 2.0])?;
+/// store.insert(&[1.0, 0.0])?;
+/// assert_eq!(store.search(&[0.1, 1.0], 1, 64)?[0].0, north);
+/// # Ok::<(), nt_memory::Error>(())
+/// ```
+pub struct VectorStore {
+    pub(crate) definition: VectorSpace,
+    config: VectorConfig,
+    codes: Codes,
+    free: Vec<u32>,
+    slots: u32,
+    graph: Option<Graph>,
+    /// Written and not linked yet.
+    waiting: Mutex<BTreeSet<u32>>,
+    /// Held while links are changed.
+    work: Mutex<Work>,
+}
+
+/// What is done to the graph beside searches.
+#[derive(Default)]
+struct Work {
+    /// Between the steps of a repair the graph is not whole.
+    repairing: bool,
+    /// An audit found somebody who cannot be reached.
+    broken: bool,
+}
+
+impl VectorStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new(definition: VectorSpace, config: VectorConfig) -> Self {
+        let codes = Codes::new(definition.quantization, definition.dim);
+        let graph = (config.engine == VectorEngine::Compact).then(|| Graph::new(config.graph));
+        Self {
+            definition,
+            config,
+            codes,
+            free: Vec::new(),
+            slots: 0,
+            graph,
+            waiting: Mutex::default(),
+            work: Mutex::default(),
+        }
+    }
+
+    /// Check an embedding and bring it to unit length.
+    pub(crate) fn normalise(&self, embedding: &[f32]) -> Result<Vec<f32>> {
+        let VectorSpace { name, dim, .. } = &self.definition;
+        if embedding.len() != *dim {
+            return Err(Error::Dimension(format!(
+                "embedding for space {name:?} has {} dimensions; the space has {dim}",
+                embedding.len()
+            )));
+        }
+        if let Some(at) = embedding.iter().position(|x| !x.is_finite()) {
+            return Err(Error::Embedding(format!(
+                "embedding for space {name:?} holds {} at position {at}; every value must be finite",
+                embedding[at]
+            )));
+        }
+        let squares = kernel::dot_exact(embedding.iter().map(|x| (f64::from(*x), f64::from(*x))));
+        if squares <= 0.0 {
+            return Err(Error::Embedding(format!(
+                "embedding for space {name:?} is all zero; leave it out where there is none"
+            )));
+        }
+        let norm = squares.sqrt();
+        #[allow(clippy::cast_possible_truncation, reason = "codes are single precision or less")]
+        Ok(embedding.iter().map(|x| (f64::from(*x) / norm) as f32).collect())
+    }
+
+    /// Store an embedding; returns its slot.
+    ///
+    /// # Errors
+    /// [`Error::Dimension`], [`Error::Embedding`] for one that is not finite or all zero,
+    /// [`Error::Vector`] where there is no memory.
+    pub fn insert(&mut self, embedding: &[f32]) -> Result<u32> {
+        let unit = self.normalise(embedding)?;
+        self.insert_unit(&unit)
+    }
+
+    /// Store a unit vector; returns its slot.
+    pub(crate) fn insert_unit(&mut self, unit: &[f32]) -> Result<u32> {
+        self.reserve(1)?;
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots += 1;
+            self.slots - 1
+        });
+        self.codes.write(slot, unit);
+        if self.graph.is_some() {
+            self.waiting.get_mut().insert(slot);
+        }
+        Ok(slot)
+    }
+
+    /// Make room for so many more.
+    ///
+    /// # Errors
+    /// [`Error::Vector`] where there is no memory, or no number for a slot.
+    pub fn reserve(&mut self, more: usize) -> Result<()> {
+        let slots = self.slots as usize + more.saturating_sub(self.free.len());
+        let slots = u32::try_from(slots).ok().filter(|slots| *slots < MAX_SLOTS).ok_or_else(|| {
+            Error::Vector(format!("space {:?} cannot hold more than {MAX_SLOTS} embeddings", self.definition.name))
+        })?;
+        self.codes.reserve(slots)?;
+        if self.graph.is_none() && self.config.engine == VectorEngine::Auto && self.len() + more >= AUTO_FROM {
+            self.begin_graph();
+        }
+        self.graph.as_mut().map_or(Ok(()), |graph| graph.reserve(slots))
+    }
+
+    fn begin_graph(&mut self) {
+        let free: BTreeSet<u32> = self.free.iter().copied().collect();
+        *self.waiting.get_mut() = (0..self.slots).filter(|slot| !free.contains(slot)).collect();
+        self.graph = Some(Graph::new(self.config.graph));
+    }
+
+    /// Find a vector no more.
+    pub fn remove(&mut self, slot: u32) {
+        match &self.graph {
+            Some(graph) if !self.waiting.get_mut().remove(&slot) => graph.remove(slot),
+            _ => self.free.push(slot),
+        }
+    }
+
+    /// The `k` embeddings most similar to a query, with their cosines, the most similar first.
+    ///
+    /// # Errors
+    /// Those of [`Self::insert`] for the query.
+    pub fn search(&self, query: &[f32], k: usize, ef: usize) -> Result<Vec<(u32, f32)>> {
+        let unit = self.normalise(query)?;
+        let mut found = self.nearest(&unit, ef.max(k)).unwrap_or_else(|| self.scan(&unit));
+        found.truncate(k);
+        Ok(found)
+    }
+
+    /// What a walk through the graph and a scan of what waits find, the most similar first; `None`
+    /// where there is no graph, or too much waits.
+    pub(crate) fn nearest(&self, unit: &[f32], ef: usize) -> Option<Vec<(u32, f32)>> {
+        let graph = self.graph.as_ref()?;
+        // Taken before the walk: what is linked meanwhile is found by one of the two.
+        let waiting: Vec<u32> = {
+            let waiting = self.waiting.lock();
+            if waiting.len() > MOST_WAITING {
+                return None;
+            }
+            waiting.iter().copied().collect()
+        };
+        let mut found = graph.search(&self.codes, unit, ef);
+        if !waiting.is_empty() {
+            found.extend(waiting.into_iter().map(|slot| (slot, self.codes.dot(unit, slot))));
+            sort(&mut found);
+            found.dedup_by_key(|(slot, _)| *slot);
+        }
+        Some(found)
+    }
+
+    fn scan(&self, unit: &[f32]) -> Vec<(u32, f32)> {
+        let mut live = vec![true; self.slots as usize];
+        self.free.iter().for_each(|slot| live[*slot as usize] = false);
+        let waiting = self.waiting.lock();
+        let is_live = |slot: &u32| {
+            let in_graph = self.graph.as_ref().is_none_or(|graph| graph.holds(*slot) || waiting.contains(slot));
+            live[*slot as usize] && in_graph
+        };
+        let mut found: Vec<(u32, f32)> =
+            (0..self.slots).filter(is_live).map(|slot| (slot, self.codes.dot(unit, slot))).collect();
+        sort(&mut found);
+        found
+    }
+
+    /// Link all that waits, on all cores.
+    pub fn index(&self) {
+        while self.index_some(1024) {}
+    }
+
+    /// Link some of what waits; whether there was any.
+    pub(crate) fn index_some(&self, most: usize) -> bool {
+        let Some(graph) = &self.graph else { return false };
+        let _work = self.work.lock();
+        let batch: Vec<u32> = self.waiting.lock().iter().copied().take(most).collect();
+        graph.insert_all(&self.codes, &batch);
+        let mut waiting = self.waiting.lock();
+        batch.iter().for_each(|slot| assert!(waiting.remove(slot), "a slot was linked twice"));
+        !batch.is_empty()
+    }
+
+    /// Lead the graph around what was removed, and free its slots.
+    pub fn repair(&mut self) {
+        let Some(mut repair) = self.begin_repair() else { return };
+        while !self.advance_repair(&mut repair) {}
+        self.end_repair(repair);
+    }
+
+    /// A repair, where one is due; the graph is whole again when it has ended.
+    pub(crate) fn begin_repair(&self) -> Option<Repair> {
+        let mut work = self.work.lock();
+        let repair = self.graph.as_ref().filter(|graph| work.broken || graph.needs_repair()).map(Repair::new)?;
+        *work = Work { repairing: true, broken: false };
+        Some(repair)
+    }
+
+    pub(crate) fn advance_repair(&self, repair: &mut Repair) -> bool {
+        let _work = self.work.lock();
+        self.graph.as_ref().is_none_or(|graph| repair.advance(graph, &self.codes, REPAIR_ROWS))
+    }
+
+    pub(crate) fn end_repair(&mut self, repair: Repair) {
+        self.free.extend(repair.into_freed());
+        self.work.get_mut().repairing = false;
+    }
+
+    /// Count the vectors that no walk could find; there are some only by a fault of ours, and the
+    /// next repair links them.
+    pub(crate) fn unreachable(&self) -> usize {
+        let mut work = self.work.lock();
+        let audit = self.graph.as_ref().filter(|_| !work.repairing).map(Graph::audit);
+        let Some(Audit { unreachable, unanswered, .. }) = audit else { return 0 };
+        work.broken |= unreachable > 0 || unanswered > 0;
+        unreachable
+    }
+
+    /// Vectors that wait to be linked.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.lock().len()
+    }
+
+    /// Whether there is something to link, or enough to repair.
+    pub(crate) fn has_work(&self) -> bool {
+        self.graph.as_ref().is_some_and(|graph| self.waiting() > 0 || graph.needs_repair() || self.work.lock().broken)
+    }
+
+    /// What a search keeps on its way where it does not say.
+    pub(crate) fn ef_search(&self) -> usize {
+        self.config.ef_search
+    }
+
+    /// Name of what answers.
+    #[must_use]
+    pub fn engine(&self) -> &'static str {
+        if self.graph.is_some() { "compact" } else { "exact" }
+    }
+
+    /// Cosine by the fast kernel.
+    pub(crate) fn cosine_fast(&self, unit: &[f32], slot: u32) -> f32 {
+        self.codes.dot(unit, slot).clamp(-1.0, 1.0)
+    }
+
+    /// Cosine by the sum of fixed order.
+    pub(crate) fn cosine(&self, unit: &[f32], slot: u32) -> f64 {
+        let code = self.codes.numbers(slot);
+        kernel::dot_exact(unit.iter().zip(code).map(|(q, c)| (f64::from(*q), c))).clamp(-1.0, 1.0)
+    }
+
+    /// Cosine between two stored codes, by the sum of fixed order.
+    pub(crate) fn cosine_between(&self, a: u32, b: u32) -> f64 {
+        kernel::dot_exact(self.codes.numbers(a).zip(self.codes.numbers(b))).clamp(-1.0, 1.0)
+    }
+
+    /// Vectors there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots as usize - self.free.len() - self.graph.as_ref().map_or(0, Graph::dead)
+    }
+
+    /// Whether there is no vector.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of slots that nobody has, or will have after a repair.
+    pub(crate) fn free_bytes(&self) -> usize {
+        self.codes.bytes() - self.len() * self.codes.slot_bytes()
+    }
+
+    /// Bytes of codes and graph.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.codes.bytes() + self.graph.as_ref().map_or(0, Graph::bytes)
+    }
+}
+
+/// The most similar first, then by slot.
+fn sort(found: &mut [(u32, f32)]) {
+    found.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+}
