@@ -112,6 +112,8 @@ class Trial:
         """What is in memory is answered; the disk is not asked again."""
         if store.get(*CACHED[:2]) != CACHED[2]:
             self.wrong.append("a cached value is not answered")
+        if not store.stats()["l3_size_bytes"]:
+            self.wrong.append("the size of the files is not told any more")
         for name, call in ASKS_THE_DISK.items():
             try:
                 call(store)

@@ -19,7 +19,7 @@ mod verify;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -119,6 +119,8 @@ pub(crate) struct Inner {
     pub durable: bool,
     max_memory_bytes: usize,
     directory: Option<PathBuf>,
+    /// Bytes on the disk when it was last asked for them.
+    size: AtomicU64,
     /// Why the disk is not asked any more.
     failed: OnceLock<Error>,
     /// Fork generation at open, or [`CLOSED`].
@@ -144,6 +146,16 @@ impl Inner {
     /// Damage is told with the directory where it is.
     pub(crate) fn placed<T>(&self, result: Result<T>) -> Result<T> {
         result.map_err(|error| located(self.directory.as_deref(), error))
+    }
+
+    /// Bytes on the disk; where it cannot be asked any more, those of the last time.
+    pub(crate) fn size(&self) -> Result<u64> {
+        match self.cold(|cold| cold.size_bytes()) {
+            Ok(size) => self.size.store(size, Ordering::Relaxed),
+            Err(Error::Closed) => return Err(Error::Closed),
+            Err(_) => {}
+        }
+        Ok(self.size.load(Ordering::Relaxed))
     }
 
     /// Whether the disk may still be asked.
@@ -210,6 +222,7 @@ impl Store {
                 return Err(located(config.path.as_deref(), error));
             }
         };
+        let size = cold.size_bytes().unwrap_or(0);
         let inner = Arc::new(Inner {
             hot: HotCache::new(config.cache, Arc::clone(&config.clock)),
             ids: IdSource::new(config.seed, shared.head.generation),
@@ -223,6 +236,7 @@ impl Store {
             durable: config.durable,
             max_memory_bytes: config.max_memory_bytes,
             directory: config.path,
+            size: AtomicU64::new(size),
             failed: OnceLock::new(),
             owner: AtomicU32::new(fork::generation()),
         });

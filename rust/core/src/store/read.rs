@@ -249,13 +249,13 @@ impl Store {
         self.inner.shared.read().catalog.len()
     }
 
-    /// Counters and sizes.
+    /// Counters and sizes; after a failure of the disk, what memory knows.
     ///
     /// # Errors
-    /// The engine's failure.
+    /// For a store that cannot be used.
     pub fn stats(&self) -> Result<Stats> {
         self.inner.ensure_usable()?;
-        let size = self.inner.cold(|cold| cold.size_bytes())?;
+        let size = self.inner.size()?;
         let shared = self.inner.shared.read();
         Ok(Stats::collect(&self.inner.hot, &shared, &self.inner.metrics, size))
     }

@@ -245,3 +245,17 @@ fn many_threads_share_a_commit_and_none_is_lost() {
     assert_eq!(store.get("n", "count").unwrap().unwrap().bytes(), b"400");
     assert_eq!(store.stats().unwrap().commits, 400);
 }
+
+#[test]
+fn counters_are_told_after_a_failed_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Clock::manual(0));
+    let store = open_with(Some(folder.path()), ColdEngine::Redb, &clock);
+    store.commit(vec![put("k", b"v")]).unwrap();
+    let before = store.stats().unwrap();
+    assert!(before.l3_size_bytes > 0);
+    store.inner.fail(&Error::Storage("the disk is gone".into()));
+    assert_eq!(store.stats().unwrap(), before);
+    store.close().unwrap();
+    assert!(matches!(store.stats(), Err(Error::Closed)));
+}
