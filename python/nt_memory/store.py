@@ -297,12 +297,18 @@ class Store(Protocol):
         """
         ...
 
-    def log_recall(self, id: str, entry: bytes, /) -> None:
-        """Queue a recall for the next group commit; does not wait."""
+    def log_recall(
+        self, id: str, entry: bytes, as_of: int | None = None, namespace: str | None = None, /
+    ) -> None:
+        """Queue a recall for the next group commit; does not wait.
+
+        With ``as_of``, the entry is kept as long as ``namespace`` (everything
+        where it is None) can be searched as of then; else for ever.
+        """
         ...
 
     def recall_log(self, id: str, /) -> bytes | None:
-        """Return a logged recall, waiting for those still queued."""
+        """Return a logged recall, waiting for those still queued; None where none is kept."""
         ...
 
     def new_id(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from nt_memory.clock import from_micros
 from nt_memory.errors import ClosedError, ForgottenError, HorizonError
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
 
 MAX_DIVERSE = 100
+
+
+class Logged(NamedTuple):
+    """A recall's log entry, and what was asked."""
+
+    entry: bytes
+    as_of: int | None
+    namespace: str | None
 
 
 class TimeSource(Protocol):
@@ -70,7 +78,7 @@ class ModelStore:
             for name, dim, _, quantization, encoder in spaces
         }
         self._state = State(made, self.new_id)
-        self._log: dict[str, bytes] = {}
+        self._log: dict[str, Logged] = {}
         self._closed = False
 
     def reopen(self) -> None:
@@ -275,19 +283,33 @@ class ModelStore:
             )
             raise HorizonError(msg, from_micros(horizon))
 
+    def _is_behind(self, logged: Logged) -> bool:
+        if logged.as_of is None:
+            return False
+        try:
+            self._check_scope(logged.namespace, logged.as_of, None, None)
+        except HorizonError:
+            return True
+        return False
+
     def _is_gone(self, entry: Entry) -> bool:
         horizon = self._state.horizon(entry.namespace, self._now())
         return horizon is not None and entry.is_erased(horizon)
 
-    def log_recall(self, id: str, entry: bytes, /) -> None:
+    def log_recall(
+        self, id: str, entry: bytes, as_of: int | None = None, namespace: str | None = None, /
+    ) -> None:
         """Keep a recall's log entry."""
         self._ensure_open()
-        self._log[id] = entry
+        if namespace is not None:
+            check_namespace(namespace)
+        self._log[id] = Logged(entry, as_of, namespace)
 
     def recall_log(self, id: str, /) -> bytes | None:
         """Return a logged recall."""
         self._ensure_open()
-        return self._log.get(id)
+        logged = self._log.get(id)
+        return None if logged is None or self._is_behind(logged) else logged.entry
 
     def new_id(self) -> str:
         """Return a fresh ULID."""
@@ -321,7 +343,7 @@ class ModelStore:
             "l2_vectors": len(codes),
             "l3_entries": len(self._state.values) + len(versions),
             "records": len(entries),
-            "recalls": len(self._log),
+            "recalls": sum(not self._is_behind(logged) for logged in self._log.values()),
             "commits": self._state.number,
         }
 

@@ -12,6 +12,7 @@ mod plan_records;
 mod queue;
 mod ranking;
 mod read;
+mod recalls;
 mod search;
 mod state;
 mod sweep;
@@ -277,15 +278,6 @@ impl Store {
     pub fn submit(&self, operations: Vec<Operation>, dry_run: bool) -> Result<Pending> {
         self.inner.ensure_usable()?;
         self.inner.queue.submit(operations, dry_run)
-    }
-
-    /// Queue a recall's log entry; it goes with the next group.
-    ///
-    /// # Errors
-    /// For a store that cannot be used.
-    pub fn log_recall(&self, id: &str, entry: Vec<u8>) -> Result<()> {
-        self.inner.ensure_usable()?;
-        self.inner.queue.log(id, entry)
     }
 
     /// Hand in a request to be told when all that was queued before is on the disk.

@@ -1,4 +1,4 @@
-//! Reads: values, keys, records, the recall log, statistics.
+//! Reads: values, keys, records, statistics.
 
 use std::time::{Duration, Instant};
 
@@ -213,15 +213,6 @@ impl Store {
         let mut numbers: Vec<u32> = entry.versions().map(Version::number).collect();
         numbers.sort_unstable();
         Ok(numbers)
-    }
-
-    /// A logged recall; waits for those still queued.
-    ///
-    /// # Errors
-    /// The engine's failure.
-    pub fn recall_log(&self, id: &str) -> Result<Option<Vec<u8>>> {
-        self.flush()?.wait()?;
-        self.inner.row(&keys::named(keys::RECALL, id))
     }
 
     /// Options of a namespace.
