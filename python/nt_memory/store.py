@@ -121,6 +121,13 @@ class Expect:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectNew:
+    """Precondition: no record has this id (a forgotten one is a `ForgottenError`)."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """A new record, or a new version of the one with this id.  Result: the id.
 
@@ -156,7 +163,9 @@ class Configure:
     options: NamespaceOptions
 
 
-Op: TypeAlias = Put | Delete | Increment | Expect | Write | Settle | Forget | Configure
+Op: TypeAlias = (
+    Put | Delete | Increment | Expect | ExpectNew | Write | Settle | Forget | Configure
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,11 +251,11 @@ class Store(Protocol):
         Raises
         ------
         ConflictError
-            An `Expect` does not hold.
+            An `Expect` or `ExpectNew` does not hold.
         SettledError
             A `Settle` without ``revise`` on a record that has an outcome.
         RecordNotFoundError, ForgottenError
-            A `Settle`, `Forget` or `Write` names a record that is not there (any more).
+            A `Settle`, `Forget`, `ExpectNew` or `Write` names a record that is not there (any more).
         """
         ...
 
