@@ -163,9 +163,7 @@ class Configure:
     options: NamespaceOptions
 
 
-Op: TypeAlias = (
-    Put | Delete | Increment | Expect | ExpectNew | Write | Settle | Forget | Configure
-)
+Op: TypeAlias = Put | Delete | Increment | Expect | ExpectNew | Write | Settle | Forget | Configure
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +253,8 @@ class Store(Protocol):
         SettledError
             A `Settle` without ``revise`` on a record that has an outcome.
         RecordNotFoundError, ForgottenError
-            A `Settle`, `Forget`, `ExpectNew` or `Write` names a record that is not there (any more).
+            A `Settle`, `Forget`, `ExpectNew` or `Write` names a record that is not
+            there (any more).
         """
         ...
 
@@ -322,6 +321,10 @@ class Store(Protocol):
 
     def new_id(self) -> str:
         """Return a fresh ULID."""
+        ...
+
+    def configured(self) -> dict[str, NamespaceOptions]:
+        """Return every configured namespace with its options."""
         ...
 
     def stats(self) -> dict[str, Any]:

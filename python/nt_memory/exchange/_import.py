@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nt_memory.errors import ConflictError, ForgottenError, NtMemoryError, SerializationError
+from nt_memory.exchange._files import at
 from nt_memory.exchange._history import operations
+from nt_memory.exchange._options import missing
 from nt_memory.store import ExpectNew
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from nt_memory.exchange._files import Row
+    from nt_memory.exchange._files import Contents, Row
     from nt_memory.store import Op, RawRecord, Store
 
 BATCH_VERSIONS = 1_000
@@ -54,11 +56,17 @@ class Importer:
         self._last: str | None = None
         self.count = 0
 
-    def take(self, rows: Iterable[Row]) -> None:
-        """Import all rows; the versions of a record stand one after the other."""
-        for row in rows:
+    def take(self, contents: Contents, *, options: bool) -> None:
+        """Import all rows, and then the options; the versions of a record stand together."""
+        wanted = contents.options if options else {}
+        with at("the header"):
+            missing(self._store, wanted)
+        for row in contents.rows:
             self._add(row)
         self._commit()
+        # Not before: a ttl would give an expiry to records that had none.
+        if ops := missing(self._store, wanted):
+            self._store.commit(ops)
 
     def _add(self, row: Row) -> None:
         id_ = row.version.id
