@@ -92,3 +92,9 @@ def test_an_erased_entry_stays_gone_with_a_longer_retention(behind):
 def test_a_namespace_that_is_not_well_formed_is_refused(store):
     with pytest.raises(NamespaceError):
         store.log_recall("1", b"entry", 0, "a//b")
+
+
+@pytest.mark.parametrize("id", ["", "a b", "x" * 129])
+def test_an_id_that_cannot_be_is_refused(store, id):
+    with pytest.raises(ValueError, match="id"):
+        store.log_recall(id, b"entry")

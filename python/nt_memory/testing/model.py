@@ -301,6 +301,7 @@ class ModelStore:
     ) -> None:
         """Keep a recall's log entry."""
         self._ensure_open()
+        check_id(id)
         if namespace is not None:
             check_namespace(namespace)
         self._log[id] = Logged(entry, as_of, namespace)

@@ -8,6 +8,7 @@ use super::{Inner, Store};
 use crate::error::Result;
 use crate::keys;
 use crate::namespace::Namespace;
+use crate::record::validate_id;
 
 /// The scope of a recall that named no namespace.
 const EVERYWHERE: &str = "";
@@ -19,9 +20,11 @@ impl Store {
     /// without one) has passed that time; else for ever.
     ///
     /// # Errors
-    /// [`crate::Error::Namespace`] for a name that is not well formed; for a store that cannot be used.
+    /// [`crate::Error::Value`] and [`crate::Error::Namespace`] for an id and a name that are not well
+    /// formed; for a store that cannot be used.
     pub fn log_recall(&self, id: &str, entry: &[u8], as_of: Option<i64>, namespace: Option<&str>) -> Result<()> {
         self.inner.ensure_usable()?;
+        validate_id(id)?;
         namespace.map_or(Ok(()), Namespace::validate)?;
         let found_by = as_of.map(|as_of| keys::recalled(namespace.unwrap_or(EVERYWHERE), as_of, id));
         self.inner.queue.log(id, joined(&found_by.unwrap_or_default(), entry))
