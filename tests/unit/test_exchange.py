@@ -1,21 +1,17 @@
 """Records to a file and back: what is kept, what is refused, and what is left behind."""
 
 import gzip
-import json
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from builders import axis, day, record
+from builders import axis, day, record, with_fields
 from nt_memory import (
     DimensionMismatchError,
     Filter,
     ForgottenError,
     InvalidEmbeddingError,
-    MemorySystem,
     NtMemoryError,
     Outcome,
     SerializationError,
@@ -23,7 +19,6 @@ from nt_memory import (
 )
 from nt_memory.exchange import _import, jsonlines
 
-SUFFIXES = [".jsonl", ".jsonl.gz", ".parquet"]
 PAYLOADS = [
     {"a": [1, 2.5, None, True, "ü"], "b": {"c": -1}},
     b"\x00\xff",
@@ -32,40 +27,6 @@ PAYLOADS = [
     [float("inf"), float("-inf"), -0.0, 2**64 - 1],
     [],
 ]
-
-
-@pytest.fixture
-def copy(open_on, clock):
-    """A second empty memory."""
-    with open_on(clock) as opened:
-        yield opened
-
-
-@pytest.fixture(params=SUFFIXES)
-def path(request, tmp_path):
-    """A file to be made, in each format."""
-    return tmp_path / f"records{request.param}"
-
-
-@pytest.fixture
-def lines(memory, tmp_path):
-    """Change the lines of an export of one settled record; return the new file."""
-    memory.remember(record(id="one", embedding=axis(0), outcome=Outcome(1.0, known_at=day(3))))
-    memory.export(tmp_path / "good.jsonl")
-
-    def change(edit):
-        rows = (tmp_path / "good.jsonl").read_bytes().splitlines()
-        bad = tmp_path / "bad.jsonl"
-        bad.write_bytes(b"".join(row + b"\n" for row in edit(rows)))
-        return bad
-
-    return change
-
-
-def with_fields(rows, place=2, **fields):
-    """Change fields of one line."""
-    rows[place] = json.dumps({**json.loads(rows[place]), **fields}).encode()
-    return rows
 
 
 def test_every_field_comes_back(memory, copy, path):
@@ -378,134 +339,3 @@ def test_a_column_of_another_type_is_refused_by_name(memory, copy, tmp_path):
     pq.write_table(table.append_column("colour", pa.array(["red"])), tmp_path / "more.parquet")
     with pytest.raises(SerializationError, match="unknown column 'colour'"):
         copy.import_(tmp_path / "more.parquet")
-
-
-class Meanwhile:
-    """A store to which somebody else writes a record just before each commit."""
-
-    def __init__(self, store, write):
-        self._store, self._write = store, write
-
-    def __getattr__(self, name):
-        return getattr(self._store, name)
-
-    def commit(self, ops, /, **options):
-        if not options:
-            self._write()
-        return self._store.commit(ops, **options)
-
-
-def test_a_record_that_is_written_meanwhile_is_named_and_nothing_changes(memory, copy, path):
-    memory.remember_many([record(id="one"), record(id="two")])
-    memory.export(path)
-    write = Meanwhile(copy.store, lambda: copy.remember(record(id="two", importance=5.0)))
-    with pytest.raises(ValueError, match=r"a record 'two' already.*; 0 records were imported"):
-        MemorySystem(copy.config, store=write).import_(path)
-    assert copy.store.select() == ["two"]
-    assert [raw.importance for raw in copy.store.versions("two")] == [5.0]
-
-
-def test_two_imports_at_once_write_each_record_once(tmp_path):
-    path = tmp_path / "records.jsonl"
-    with MemorySystem(":memory:") as memory:
-        memory.remember_many(record(id=f"{n}") for n in range(500))
-        memory.export(path)
-
-    def attempt(copy):
-        try:
-            return copy.import_(path)
-        except ValueError:
-            return 0
-
-    with MemorySystem(":memory:") as copy, ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(attempt, [copy, copy])) == [0, 500]
-        assert {len(copy.store.versions(f"{n}")) for n in range(500)} == {1}
-
-
-OPTIONS = {
-    "trades": {"history": True, "ttl": timedelta(hours=5), "retention": timedelta(days=9)},
-    "trades/spy": {"ttl": timedelta(days=1)},
-    "other": {"history": True},
-}
-
-
-def configure(memory, names=OPTIONS):
-    for name in names:
-        memory.configure_namespace(name, **OPTIONS[name])
-
-
-def test_options_of_namespaces_come_back(memory, copy, path):
-    configure(memory)
-    memory.configure_namespace("plain")
-    memory.export(path)
-    copy.import_(path)
-    assert copy.store.configured() == {name: memory.store.configured()[name] for name in OPTIONS}
-
-
-def test_options_are_chosen_with_their_records(memory, copy, path):
-    configure(memory)
-    memory.export(path, namespace="trades")
-    copy.import_(path)
-    assert sorted(copy.store.configured()) == ["trades", "trades/spy"]
-
-
-def test_a_ttl_comes_after_the_records(memory, copy, path):
-    memory.remember(record(id="one"))
-    configure(memory)
-    memory.remember(record(id="two"))
-    memory.export(path)
-    copy.import_(path)
-    before, after = (
-        [s.versions(i)[0].expires_at for i in ("one", "two")] for s in (memory.store, copy.store)
-    )
-    assert before == after
-    assert before[0] is None
-
-
-def test_options_that_are_there_already_are_left(memory, copy, path):
-    configure(memory)
-    configure(copy)
-    memory.export(path)
-    before = copy.stats()["commits"]
-    copy.import_(path)
-    assert copy.stats()["commits"] == before
-
-
-def test_other_options_are_told_before_anything_is_written(memory, copy, path):
-    memory.remember(record(id="one"))
-    configure(memory)
-    memory.export(path)
-    copy.configure_namespace("trades", ttl=timedelta(hours=6))
-    with pytest.raises(ValueError, match=r"'trades' has .*ttl=21600.*options=False; 0 records"):
-        copy.import_(path)
-    assert copy.store.select() == []
-    assert copy.import_(path, options=False) == 1
-    assert list(copy.store.configured()) == ["trades"]
-
-
-def test_a_file_from_before_options_were_told_is_imported(lines, copy):
-    old = lines(lambda rows: [b'{"format":"nt-memory records","version":1}', *rows[1:]])
-    assert copy.import_(old) == 1
-    assert copy.store.configured() == {}
-
-
-BAD_OPTIONS = [
-    5,
-    {"trades": None},
-    {"trades": {}},
-    {"trades": {"history": 1, "ttl": None, "retention": None}},
-    {"trades": {"history": True, "ttl": 1.5, "retention": None}},
-    {"trades": {"history": True, "ttl": 0, "retention": None}},
-    {"trades": {"history": True, "ttl": None, "retention": 2**63}},
-    {"trades": {"history": True, "ttl": None, "retention": True}},
-    {"a//b": {"history": True, "ttl": None, "retention": None}},
-    {"\ud800": {"history": True, "ttl": None, "retention": None}},
-]
-
-
-@pytest.mark.parametrize("namespaces", BAD_OPTIONS, ids=repr)
-def test_bad_options_are_refused_before_anything_is_written(lines, copy, namespaces):
-    bad = lines(lambda rows: with_fields(rows, place=0, namespaces=namespaces))
-    with pytest.raises(SerializationError, match=r"bad.jsonl, (line 1|the header): .*; 0 records"):
-        copy.import_(bad)
-    assert (copy.store.select(), copy.store.configured()) == ([], {})
