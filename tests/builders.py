@@ -1,5 +1,6 @@
-"""Builders of clocks, times and records, so that a test names only what it is about."""
+"""Builders of clocks, times, records and exports, so that a test names only what it is about."""
 
+import json
 from datetime import datetime, timedelta, timezone
 
 from nt_memory import Record
@@ -21,3 +22,9 @@ def record(**fields):
 def axis(n):
     """Return a unit vector of the space "state"."""
     return [1.0 if place == n else 0.0 for place in range(DIM)]
+
+
+def with_fields(rows, place=2, **fields):
+    """Change fields of one line of an export."""
+    rows[place] = json.dumps({**json.loads(rows[place]), **fields}).encode()
+    return rows

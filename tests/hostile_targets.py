@@ -149,6 +149,7 @@ def operations(memory, rng):
             (store.Delete, {"namespace": "a", "key": "k"}),
             (store.Increment, {"namespace": "a", "key": "n", "by": 1}),
             (store.Expect, {"namespace": "a", "key": "e", "value": None}),
+            (store.ExpectNew, {"id": "new"}),
             (store.Forget, {"ids": []}),
             (store.Write, {"record": store.RawRecord(**RAW)}),
             (store.Settle, {"id": "nobody", "outcome": store.RawOutcome(1.0)}),
@@ -175,7 +176,7 @@ def recalls(memory, rng):
     memory.recall(**{name: value(rng) for name in rng.sample(names, 2)}, log=False)
 
 
-def reads_of_the_store(memory, rng):
+def calls_of_the_store(memory, rng):
     name, *usual = rng.choice(
         [
             ("get", "a", "k", None),
@@ -184,6 +185,7 @@ def reads_of_the_store(memory, rng):
             ("fetch", "kept", None, None, None),
             ("versions", "kept"),
             ("select", None, None),
+            ("log_recall", "logged", b"entry", None, None),
             ("recall_log", "nobody"),
             ("namespace_options", "a"),
         ]
@@ -263,5 +265,5 @@ def times(memory, rng):
 TARGETS = [
     *(bytes_to_unpack, objects_to_pack, json_texts, json_values, array_bytes, filters),
     *(filter_trees, values_by_key, options_of_namespaces, records, operations, queries, recalls),
-    *(reads_of_the_store, namespaces, configurations, toml_files, environments, times),
+    *(calls_of_the_store, namespaces, configurations, toml_files, environments, times),
 ]

@@ -7,6 +7,7 @@ from nt_memory.store import (
     Configure,
     Delete,
     Expect,
+    ExpectNew,
     Forget,
     Increment,
     NamespaceOptions,
@@ -105,7 +106,7 @@ values = st.one_of(
 operations = st.one_of(
     values,
     st.builds(Write, records()),
-    st.builds(Settle, ids, outcomes(), st.booleans()),
+    st.builds(Settle, ids, outcomes(), st.booleans()) | st.builds(ExpectNew, ids),
     mostly(st.builds(Configure, namespaces, options), st.builds(Forget, st.lists(ids, max_size=2))),
 )
 

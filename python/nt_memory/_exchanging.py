@@ -9,16 +9,18 @@ from typing import IO, TYPE_CHECKING
 
 from nt_memory._handle import Handle
 from nt_memory.errors import ForgottenError, NtMemoryError, RecordNotFoundError
+from nt_memory.exchange import _options
 from nt_memory.exchange._files import check_target, format_of, made_whole
 from nt_memory.exchange._import import Importer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Mapping
     from typing import TypeAlias
 
     from nt_memory.exchange import jsonlines, parquet
-    from nt_memory.exchange._files import Row
+    from nt_memory.exchange._files import Contents
     from nt_memory.filters import Filter
+    from nt_memory.store import NamespaceOptions
 
     Progress: TypeAlias = Callable[[int, int], None]
 
@@ -39,8 +41,9 @@ class Exchanging(Handle):
 
         The file appears under its name when it is whole and on the disk.  A
         record is written as it is when its turn comes; what is written to the
-        memory meanwhile may be missing.  Forgotten records, what retention has
-        erased, values by key and the options of namespaces are not exported.
+        memory meanwhile may be missing.  The options of the namespaces are
+        written, too.  Forgotten records, what retention has erased and values
+        by key are not exported.
 
         Parameters
         ----------
@@ -85,14 +88,16 @@ class Exchanging(Handle):
         if chosen == "parquet":
             import_module("nt_memory.exchange.parquet")  # which says what is missing
         ids = self._store.select(namespace, None if filter is None else filter.tree())
+        options = _options.chosen(self._store, namespace)
         with made_whole(path) as out:
-            return self._write(_writer(chosen, out, self._config.spaces), ids, progress)
+            return self._write(_writer(chosen, out, options, self._config.spaces), ids, progress)
 
     def import_(
         self,
         path: str | Path,
         *,
         format: str | None = None,  # noqa: A002 (as above)
+        options: bool = True,
         progress: Progress | None = None,
     ) -> int:
         """Read the records of a file that `export` wrote; return how many.
@@ -104,6 +109,10 @@ class Exchanging(Handle):
         where retention had erased some.  A record without an expiry takes the
         ttl of its namespace, where this memory has one.
 
+        When all records are there, namespaces of the file that have no options
+        in this memory get those that they had; their own in this memory must
+        be the same.
+
         Records are committed whole, about 1,000 versions a batch.  After an
         error the batches before it stay, and the error says how many records
         they held.
@@ -114,6 +123,8 @@ class Exchanging(Handle):
             The file.
         format
             As for `export`.
+        options
+            False leaves the options of namespaces as they are.
         progress
             Called with the bytes of the file that were read, and all bytes.
 
@@ -125,7 +136,8 @@ class Exchanging(Handle):
         DimensionMismatchError, InvalidEmbeddingError, VectorError
             An embedding does not fit the spaces of this memory.
         ValueError
-            The memory has one of the records already.
+            The memory has one of the records already, or a namespace has other
+            options.
         ForgottenError
             One of the records was forgotten in this memory.
         """
@@ -140,7 +152,7 @@ class Exchanging(Handle):
 
             importer = Importer(self._store, tell)
             try:
-                importer.take(_reader(chosen, source))
+                importer.take(_reader(chosen, source), options=options)
             except (NtMemoryError, ValueError) as error:
                 raise _told(path, importer.count, error) from error
         if progress is not None:
@@ -169,18 +181,21 @@ class Exchanging(Handle):
 
 
 def _writer(
-    chosen: str, out: IO[bytes], spaces: Iterable[str]
+    chosen: str,
+    out: IO[bytes],
+    options: Mapping[str, NamespaceOptions],
+    spaces: Iterable[str],
 ) -> jsonlines.Writer | parquet.Writer:
     if chosen == "parquet":
         from nt_memory.exchange import parquet  # needs an extra
 
-        return parquet.Writer(out, spaces)
+        return parquet.Writer(out, options, spaces)
     from nt_memory.exchange import jsonlines
 
-    return jsonlines.Writer(out, packed=chosen == "jsonl.gz")
+    return jsonlines.Writer(out, options, packed=chosen == "jsonl.gz")
 
 
-def _reader(chosen: str, source: IO[bytes]) -> Iterator[Row]:
+def _reader(chosen: str, source: IO[bytes]) -> Contents:
     if chosen == "parquet":
         from nt_memory.exchange import parquet
 

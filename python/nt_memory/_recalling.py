@@ -97,7 +97,8 @@ class Recalling(Handle):
         strict
             Raise where something in scope was forgotten.
         log
-            Keep what is needed for `replay`, with the next commit.
+            Keep what is needed for `replay`, with the next commit, until a
+            retention puts ``as_of`` behind the horizon of a namespace in scope.
 
         Raises
         ------
@@ -158,7 +159,8 @@ class Recalling(Handle):
         id_ = self._store.new_id()
         bound = _recall_log.bind(query, result, now)
         explicit = query.as_of is not None
-        self._store.log_recall(id_, _recall_log.encode(bound, result, explicit=explicit))
+        entry = _recall_log.encode(bound, result, explicit=explicit)
+        self._store.log_recall(id_, entry, bound.as_of, bound.namespace)
         return _recall(id_, query, result)
 
     def search_similar(
@@ -202,11 +204,12 @@ class Recalling(Handle):
         Raises
         ------
         RecordNotFoundError
-            No recall with this id was logged.
+            No recall with this id was logged, or its entry was erased: what it
+            asked lies behind the horizon of a namespace in its scope.
         CorruptionError
             The answer differs from the logged one.
         HorizonError
-            Retention has erased what it was drawn from.
+            Retention has erased versions that its commit had.
 
         Examples
         --------
@@ -218,7 +221,10 @@ class Recalling(Handle):
         """
         entry = self._store.recall_log(recall_id)
         if entry is None:
-            msg = f"no recall {shown(recall_id)} was logged (recall(log=False) logs none)"
+            msg = (
+                f"no recall {shown(recall_id)} is in the log: recall(log=False) logs none, and "
+                "retention erases those from before a horizon"
+            )
             raise RecordNotFoundError(msg)
         logged = _recall_log.decode(entry)
         if not logged.exact:

@@ -121,6 +121,13 @@ class Expect:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectNew:
+    """Precondition: no record has this id (a forgotten one is a `ForgottenError`)."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """A new record, or a new version of the one with this id.  Result: the id.
 
@@ -156,7 +163,7 @@ class Configure:
     options: NamespaceOptions
 
 
-Op: TypeAlias = Put | Delete | Increment | Expect | Write | Settle | Forget | Configure
+Op: TypeAlias = Put | Delete | Increment | Expect | ExpectNew | Write | Settle | Forget | Configure
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,11 +253,12 @@ class Store(Protocol):
         Raises
         ------
         ConflictError
-            An `Expect` does not hold.
+            An `Expect` or `ExpectNew` does not hold.
         SettledError
             A `Settle` without ``revise`` on a record that has an outcome.
         RecordNotFoundError, ForgottenError
-            A `Settle`, `Forget` or `Write` names a record that is not there (any more).
+            A `Settle`, `Forget`, `ExpectNew` or `Write` names a record that is not
+            there (any more).
         """
         ...
 
@@ -301,16 +309,26 @@ class Store(Protocol):
         """
         ...
 
-    def log_recall(self, id: str, entry: bytes, /) -> None:
-        """Queue a recall for the next group commit; does not wait."""
+    def log_recall(
+        self, id: str, entry: bytes, as_of: int | None = None, namespace: str | None = None, /
+    ) -> None:
+        """Queue a recall for the next group commit; does not wait.
+
+        With ``as_of``, the entry is kept as long as ``namespace`` (everything
+        where it is None) can be searched as of then; else for ever.
+        """
         ...
 
     def recall_log(self, id: str, /) -> bytes | None:
-        """Return a logged recall, waiting for those still queued."""
+        """Return a logged recall, waiting for those still queued; None where none is kept."""
         ...
 
     def new_id(self) -> str:
         """Return a fresh ULID."""
+        ...
+
+    def configured(self) -> dict[str, NamespaceOptions]:
+        """Return every configured namespace with its options."""
         ...
 
     def stats(self) -> dict[str, Any]:

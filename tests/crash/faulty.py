@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from crash import cold
 from crash.harness import Order
 from crash.judge import judge
 from crash.workload import Lane, open_store
@@ -14,7 +15,7 @@ from nt_memory.errors import StorageError, StorageFullError
 from nt_memory.store import Put
 
 SHIM = ctypes.CDLL(None)
-WRITES, SYNCS, NAMES = 1, 2, 4
+WRITES, SYNCS, NAMES, READS = 1, 2, 4, 8
 BEFORE, AFTER = 4, 6
 CACHED = ("cached", "key", b"value")
 
@@ -29,9 +30,10 @@ class Fault:
     groups: int = WRITES | SYNCS | NAMES
     forever: bool = False
     torn: bool = False
-    # What the fault falls into: commits, the first opening of a directory, or a later one.
+    # What the fault falls into: commits, reads, the first opening of a directory, or a later one.
     into: str = "commits"
-    # A writer that takes an error for a success, which the sweep must notice.
+    # A writer that takes an error for a success, or a reader that takes one for nothing, which the
+    # sweep must notice.
     deaf: bool = False
 
     def arm(self):
@@ -54,7 +56,8 @@ class Trial:
 
     def run(self):
         """Return how often the fault struck, and what went wrong."""
-        struck = self._commits() if self.fault.into == "commits" else self._opens()
+        steps = {"commits": self._commits, "reads": self._reads}
+        struck = steps.get(self.fault.into, self._opens)()
         order = Order(self.path, self.fault.engine, self.lane.seed)
         verdict, lines = judge(order, [self.acknowledged])
         if verdict != "whole":
@@ -75,6 +78,34 @@ class Trial:
         store.close()
         SHIM.shim_disarm()
         return SHIM.shim_struck()
+
+    def _reads(self):
+        store = open_store(self.path, self.fault.engine)
+        cold.fill(store)
+        store.close()
+        store = open_store(self.path, self.fault.engine)
+        self.fault.arm()
+        self._ask(store)
+        SHIM.shim_disarm()
+        store.close()
+        store = open_store(self.path, self.fault.engine)
+        self.wrong += [
+            f"afterwards {name} is wrong" for name, ask in cold.questions(store) if not ask()
+        ]
+        store.close()
+        return SHIM.shim_struck()
+
+    def _ask(self, store):
+        for name, is_right in cold.questions(store):
+            if not self._answered(is_right):
+                self.wrong.append(f"{name} is answered wrongly")
+
+    def _answered(self, is_right):
+        """Whether an answer is right, or an error of the disk; a record that is missing is none."""
+        try:
+            return is_right()
+        except StorageError as error:
+            return not (self.fault.deaf or isinstance(error, LookupError))
 
     def _opens(self):
         if self.fault.into == "a later opening":
@@ -112,6 +143,8 @@ class Trial:
         """What is in memory is answered; the disk is not asked again."""
         if store.get(*CACHED[:2]) != CACHED[2]:
             self.wrong.append("a cached value is not answered")
+        if not store.stats()["l3_size_bytes"]:
+            self.wrong.append("the size of the files is not told any more")
         for name, call in ASKS_THE_DISK.items():
             try:
                 call(store)

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum kind { CREATE = 1, FOLDER, WRITE, RESIZE, GROW, RENAME, UNLINK, LINK, SYNC, SYNCED, ACK, MAPPED };
-enum group { WRITES = 1, SYNCS = 2, NAMES = 4 };
+enum group { WRITES = 1, SYNCS = 2, NAMES = 4, READS = 8 };
 
 /* Followed by `size` bytes: content, or a path below the root (two with a NUL between them). */
 struct event {
@@ -48,7 +48,7 @@ __attribute__((constructor)) static void begin(void) {
     root_length = root ? strlen(root) : 0;
 }
 
-/* From now on, fail the nth call of these groups; with `torn` a write first writes half. */
+/* From now on, fail the nth call of these groups; with `torn` a write or read first does half. */
 void shim_arm(long groups, long nth, long error, long forever, long torn) {
     pthread_mutex_lock(&order);
     fault = (__typeof__(fault)){groups, nth, error, forever, torn, 0};
@@ -157,6 +157,28 @@ ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t at, int fla
 ssize_t pwrite64(int, const void *, size_t, off64_t) __attribute__((alias("pwrite")));
 ssize_t pwritev64(int, const struct iovec *, int, off64_t) __attribute__((alias("pwritev")));
 ssize_t pwritev64v2(int, const struct iovec *, int, off64_t, int) __attribute__((alias("pwritev2")));
+
+/* Every way of reading ends here; nothing is noted, and but for faults nobody waits. */
+static ssize_t fetch(int fd, const struct iovec *parts, int count, off_t at) {
+    struct stat about;
+    struct iovec first = {parts->iov_base, (parts->iov_len + 1) / 2};
+    int error = 0;
+    if (fault.groups & READS && watched(fd, &about)) {
+        pthread_mutex_lock(&order);
+        error = failing(READS, parts->iov_len);
+        pthread_mutex_unlock(&order);
+    }
+    if (error > 0) return -1;
+    if (error < 0) parts = &first, count = 1;
+    return at < 0 ? syscall(SYS_readv, fd, parts, count) : syscall(SYS_preadv, fd, parts, count, at, 0);
+}
+
+ssize_t read(int fd, void *data, size_t size) { return fetch(fd, &(struct iovec){data, size}, 1, -1); }
+ssize_t pread(int fd, void *data, size_t size, off_t at) { return fetch(fd, &(struct iovec){data, size}, 1, at); }
+ssize_t readv(int fd, const struct iovec *parts, int count) { return fetch(fd, parts, count, -1); }
+ssize_t preadv(int fd, const struct iovec *parts, int count, off_t at) { return fetch(fd, parts, count, at); }
+ssize_t pread64(int, void *, size_t, off64_t) __attribute__((alias("pread")));
+ssize_t preadv64(int, const struct iovec *, int, off64_t) __attribute__((alias("preadv")));
 
 /* A call on an open file: `CALL`, and what is noted once it was made. */
 #define CHANGE(fd, group, CALL, KIND, AT)                     \

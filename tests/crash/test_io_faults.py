@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from crash.faulty import ERRORS, Fault
+from crash.faulty import ERRORS, READS, Fault
 from crash.power import workplace
 from crash.preload import preloaded
 from processes import hangs, python, told
@@ -68,6 +68,35 @@ def test_sled_keeps_what_was_acknowledged_whatever_call_fails(into, error, way):
     calls, found = sweep(Fault("sled", 1, error, into=into, **way))
     assert found == []
     assert calls > 10
+
+
+@pytest.mark.parametrize("into", ["reads", "a later opening"])
+@ways
+def test_redb_gives_a_right_answer_or_an_error_whatever_read_fails(into, way):
+    calls, found = sweep(Fault("redb", 1, ERRORS["EIO"], READS, into=into, **way))
+    assert found == []
+    assert calls > 10
+
+
+@ways
+def test_sled_gives_a_right_answer_or_an_error_whatever_read_fails(way):
+    calls, found = sweep(Fault("sled", 1, ERRORS["EIO"], READS, into="reads", **way))
+    assert found == []
+    assert calls > 1
+
+
+@ways
+def test_sled_loses_nothing_in_silence_whatever_read_fails_while_it_is_opened(way):
+    calls, found = sweep(Fault("sled", 1, ERRORS["EIO"], READS, into="a later opening", **way))
+    # It takes the failed read for the end of its log.
+    told = "afterwards the store is unopened: "
+    assert [line for _, line in found if not line.startswith(told)] == []
+    assert calls > 10
+
+
+def test_a_reader_that_takes_an_error_for_an_answer_is_found_out():
+    _, found = sweep(Fault("redb", 1, ERRORS["EIO"], READS, into="reads", deaf=True))
+    assert any("is answered wrongly" in line for _, line in found)
 
 
 def test_a_store_that_acknowledges_a_failed_write_is_found_out():

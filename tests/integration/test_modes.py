@@ -59,3 +59,52 @@ def test_a_store_in_a_folder_of_everybody_is_its_owners_alone(tmp_path, umask, e
 def test_a_file_that_others_can_read_is_found(tmp_path, umask):
     Path(tmp_path, "file").write_bytes(b"")
     assert Path(tmp_path, "file") in open_to_others(tmp_path)
+
+
+def reachable(folder):
+    """Return the files below a folder that others can read or write, whatever is above it."""
+    if not folder.stat().st_mode & 0o011:
+        return []
+    found = []
+    for path in folder.iterdir():
+        if path.is_dir():
+            found += reachable(path)
+        elif path.stat().st_mode & 0o066:
+            found.append(path)
+    return found
+
+
+def reachable_while_open(path, engine, folder):
+    """Open a store, write to it, and return what others can reach meanwhile."""
+    with MemorySystem(MemoryConfig(storage_path=path, cold_engine=engine)) as memory:
+        for number in range(30):
+            memory.put("models", f"{number % 3}", os.urandom(1 << 20))
+        return reachable(folder)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_nobody_else_reaches_the_files_of_an_open_store(tmp_path, umask, engine):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    for path in (shared, shared / "deep" / "store"):
+        assert reachable_while_open(path, engine, shared) == []
+        assert reachable_while_open(path, engine, shared) == []
+
+
+def test_a_folder_of_sled_that_was_opened_to_others_is_closed_again(tmp_path, umask):
+    shared = tmp_path / "shared"
+    fill(shared / "store", "sled")
+    for path in [shared, *shared.rglob("*")]:
+        if path.is_dir():
+            path.chmod(0o777)
+    assert reachable_while_open(shared / "store", "sled", shared) == []
+    assert (shared / "store" / "store.sled").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_file_that_others_can_reach_is_found(tmp_path, umask):
+    (tmp_path / "closed").mkdir(0o700)
+    (tmp_path / "open").mkdir(0o711)
+    for folder in ("closed", "open"):
+        (tmp_path / folder / "file").write_bytes(b"")
+    tmp_path.chmod(0o755)
+    assert reachable(tmp_path) == [tmp_path / "open" / "file"]

@@ -185,6 +185,15 @@ class AgainstOracle(Machine):
         bound = data.draw(bounds(self.model.stats()["commits"]))
         self.alike(lambda store: store.fetch(id_, as_of, *bound.values()))
 
+    @rule(id_=ids, as_of=st.none() | times(), namespace=st.none() | namespaces)
+    def log(self, id_, as_of, namespace):
+        entry = f"{as_of} {namespace}".encode()
+        self.alike(lambda store: store.log_recall(id_, entry, as_of, namespace))
+
+    @rule(id_=ids)
+    def read_the_log(self, id_):
+        self.alike(lambda store: store.recall_log(id_))
+
     @rule(data=st.data())
     def search(self, data):
         query = data.draw(queries(self.model.stats()["commits"]))

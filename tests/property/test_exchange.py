@@ -13,10 +13,10 @@ from nt_memory import ManualClock, MemoryConfig, MemorySystem, VectorSpace
 from nt_memory.clock import from_micros
 from nt_memory.exchange import _import
 from nt_memory.exchange._history import operations
-from nt_memory.store import Query, Settle, Write
+from nt_memory.store import Configure, NamespaceOptions, Put, Query, Settle, Write
 from property.machines import outcome, plain
 from stores import MEMORY, SPACES, Model, Native
-from strategies import HOUR, START, ids, outcomes, queries, records
+from strategies import HOUR, START, ids, namespaces, outcomes, queries, records
 
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large]
 MANY = settings(max_examples=60, deadline=None, suppress_health_check=CHECKS)
@@ -26,9 +26,14 @@ KINDS = {"model": Model, "native": lambda: Native("memory")}
 MOMENTS = [START + hours * HOUR + beside for hours in range(-45, 65) for beside in (-1, 0, 1)]
 STAMPS = {"recorded_at": 0, "commit": 0}
 
+# Without a retention: the horizon of a copy moves with its own clock.
+options = st.builds(
+    NamespaceOptions, history=st.booleans(), ttl=st.sampled_from([None, HOUR, 20 * HOUR])
+)
 steps = st.one_of(
     st.builds(Write, records()),
     st.builds(Settle, ids, outcomes(), st.booleans()),
+    st.builds(Configure, namespaces, options),
 )
 # Zero hours keep two batches at the same time; a write may still be known long before.
 histories = st.lists(
@@ -62,7 +67,13 @@ def copied(history, kind, suffix):
         exported = memory.export(path)
         assert copy.import_(path) == exported == len(memory.store.select())
         assert copy.verify() == []
+        assert options_of(copy) == options_of(memory)
         yield memory.store, copy.store
+
+
+def options_of(memory):
+    configured = memory.store.configured().items()
+    return {name: its for name, its in configured if its != NamespaceOptions()}
 
 
 def unstamped(record):
@@ -169,4 +180,21 @@ def test_a_broken_import_is_caught(monkeypatch, broken, caught):
             same_records(memory, copy)
 
     with pytest.raises(caught):
+        hunt()
+
+
+def test_options_before_the_records_are_caught(monkeypatch):
+    def at_once(store, wanted):
+        store.commit([Configure(name, its) for name, its in wanted.items()] or [Put("a", "k", b"")])
+        return []
+
+    monkeypatch.setattr(_import, "missing", at_once)
+
+    @HUNT
+    @given(history=histories)
+    def hunt(history):
+        with copied(history, "model", ".jsonl") as (memory, copy):
+            same_records(memory, copy)
+
+    with pytest.raises(AssertionError):
         hunt()

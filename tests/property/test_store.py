@@ -72,6 +72,11 @@ class ErasesWithoutHorizon(ModelStore):
         return super()._candidates(query, bound)
 
 
+class KeepsEveryRecall(ModelStore):
+    def _is_behind(self, logged):
+        return False
+
+
 class LeakyState(State):
     def _settled(self, base, outcome, codes):
         version = super()._settled(base, outcome, codes)
@@ -85,7 +90,8 @@ class LeaksOutcomes(ModelStore):
 
 
 @pytest.mark.parametrize(
-    "broken", [IgnoresRecordedBy, ForgetsInSilence, FallsBackOnExpiry, LeaksOutcomes]
+    "broken",
+    [IgnoresRecordedBy, ForgetsInSilence, FallsBackOnExpiry, LeaksOutcomes, KeepsEveryRecall],
 )
 def test_the_comparison_catches_a_broken_store(broken):
     with pytest.raises(AssertionError):

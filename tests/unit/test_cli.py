@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 
@@ -165,6 +166,18 @@ def test_a_second_export_to_a_file_is_one_line_with_the_way_out(ntm, trades, tmp
     code, _, err = ntm("export", trades, tmp_path / "a.jsonl")
     assert (code, err.count("\n")) == (1, 1)
     assert "choose another name" in err
+
+
+def test_an_import_leaves_options_where_told(ntm, trades, tmp_path):
+    file, new = tmp_path / "a.jsonl", tmp_path / "new"
+    with MemorySystem(trades) as memory:
+        memory.configure_namespace("trades", history=True)
+    assert ntm("export", trades, file)[0] == 0
+    with MemorySystem(new) as memory:
+        memory.configure_namespace("trades", ttl=timedelta(days=1))
+    code, _, err = ntm("import", new, file)
+    assert (code, "import with" in err) == (1, True)
+    assert ntm("import", new, file, "--no-options")[0] == 0
 
 
 def test_a_second_import_is_one_line_with_the_record(ntm, trades, tmp_path):

@@ -1,13 +1,12 @@
 """Records to a file and back: what is kept, what is refused, and what is left behind."""
 
 import gzip
-import json
 import sys
 
 import numpy as np
 import pytest
 
-from builders import axis, day, record
+from builders import axis, day, record, with_fields
 from nt_memory import (
     DimensionMismatchError,
     Filter,
@@ -20,7 +19,6 @@ from nt_memory import (
 )
 from nt_memory.exchange import _import, jsonlines
 
-SUFFIXES = [".jsonl", ".jsonl.gz", ".parquet"]
 PAYLOADS = [
     {"a": [1, 2.5, None, True, "ü"], "b": {"c": -1}},
     b"\x00\xff",
@@ -29,40 +27,6 @@ PAYLOADS = [
     [float("inf"), float("-inf"), -0.0, 2**64 - 1],
     [],
 ]
-
-
-@pytest.fixture
-def copy(open_on, clock):
-    """A second empty memory."""
-    with open_on(clock) as opened:
-        yield opened
-
-
-@pytest.fixture(params=SUFFIXES)
-def path(request, tmp_path):
-    """A file to be made, in each format."""
-    return tmp_path / f"records{request.param}"
-
-
-@pytest.fixture
-def lines(memory, tmp_path):
-    """Change the lines of an export of one settled record; return the new file."""
-    memory.remember(record(id="one", embedding=axis(0), outcome=Outcome(1.0, known_at=day(3))))
-    memory.export(tmp_path / "good.jsonl")
-
-    def change(edit):
-        rows = (tmp_path / "good.jsonl").read_bytes().splitlines()
-        bad = tmp_path / "bad.jsonl"
-        bad.write_bytes(b"".join(row + b"\n" for row in edit(rows)))
-        return bad
-
-    return change
-
-
-def with_fields(rows, place=2, **fields):
-    """Change fields of one line."""
-    rows[place] = json.dumps({**json.loads(rows[place]), **fields}).encode()
-    return rows
 
 
 def test_every_field_comes_back(memory, copy, path):

@@ -427,6 +427,17 @@ def test_an_unknown_recall_cannot_be_replayed(memory):
         memory.replay("nothing")
 
 
+def test_a_recall_from_before_the_horizon_is_in_the_log_no_more(memory, clock):
+    memory.configure_namespace("trades", retention=timedelta(days=1))
+    early, elsewhere = memory.recall(namespace="trades"), memory.recall(namespace="notes")
+    clock.advance(timedelta(days=2))
+    late = memory.recall(namespace="trades")
+    assert memory.replay(late.id) == late
+    assert memory.replay(elsewhere.id) == elsewhere
+    with pytest.raises(RecordNotFoundError, match="retention erases those"):
+        memory.replay(early.id)
+
+
 def test_a_recall_that_is_not_logged_has_no_id(memory):
     assert memory.recall(log=False).id == ""
 

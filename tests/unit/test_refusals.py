@@ -237,3 +237,26 @@ def test_a_claim_without_its_content_takes_no_memory(bomb):
     with pytest.raises(SerializationError):
         _native.unpack(bomb)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
+
+
+def test_a_value_of_too_many_lists_is_refused_before_it_takes_the_memory():
+    bomb = b"\xdd" + (2**24).to_bytes(4, "big") + b"\x90" * 2**24
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(SerializationError, match="more than 1048576 lists"):
+        _native.unpack(bomb)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 << 10
+
+
+def test_as_many_lists_as_are_packed_are_unpacked():
+    most = [[]] * (2**20 - 1)
+    assert _native.unpack(_native.pack(most)) == most
+    with pytest.raises(SerializationError, match="more than 1048576 lists"):
+        _native.pack([*most, []])
+
+
+def test_a_value_that_holds_another_twice_and_so_on_is_refused():
+    value = []
+    for _ in range(60):
+        value = [value, value]
+    with pytest.raises(SerializationError, match="more than 1048576 lists"):
+        _native.pack(value)

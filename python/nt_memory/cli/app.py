@@ -149,7 +149,10 @@ def export_command(
 def import_command(
     path: Annotated[Path, typer.Argument(help="Directory of a store; a new one is made.")],
     file: Annotated[Path, typer.Argument(help="A file that ntm export wrote.")],
+    options: Annotated[
+        bool, typer.Option(help="Give namespaces the options that they had.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Read the records of a file into a store that has none of them."""
-    exchange.import_(path, file, as_json=as_json)
+    exchange.import_(path, file, options=options, as_json=as_json)

@@ -25,13 +25,13 @@ def export(path: Path, file: Path, namespace: str | None, *, as_json: bool) -> N
     _say("exported", count, file, as_json=as_json)
 
 
-def import_(path: Path, file: Path, *, as_json: bool) -> None:
+def import_(path: Path, file: Path, *, options: bool, as_json: bool) -> None:
     """Import a file and say how many records it had."""
     if not file.is_file():  # before a store is made for it
         msg = f"no file at {file}: give one that ntm export wrote"
         raise FileNotFoundError(msg)
     with MemorySystem(path) as memory, _bar("importing") as progress:
-        count = memory.import_(file, progress=progress)
+        count = memory.import_(file, options=options, progress=progress)
     _say("imported", count, file, as_json=as_json)
 
 

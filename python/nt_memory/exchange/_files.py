@@ -5,19 +5,27 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from nt_memory.errors import SerializationError
+from nt_memory.exchange._options import taken, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from nt_memory.store import RawRecord
+    from nt_memory.store import NamespaceOptions, RawRecord
 
 FORMAT = "nt-memory records"
 VERSION = 1
 FORMATS = ("jsonl.gz", "jsonl", "parquet")
+
+
+class Contents(NamedTuple):
+    """The options of namespaces that a file has, and its rows."""
+
+    options: dict[str, NamespaceOptions]
+    rows: Iterator[Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +56,20 @@ def format_of(path: Path, given: str | None) -> str:
     raise ValueError(msg)
 
 
-def check_header(header: Any) -> None:
-    """Refuse what is no export, or one of another version."""
+def header(options: Mapping[str, NamespaceOptions]) -> dict[str, Any]:
+    """Return what a file begins with."""
+    return {"format": FORMAT, "version": VERSION, "namespaces": told(options)}
+
+
+def check_header(header: Any) -> dict[str, NamespaceOptions]:
+    """Refuse what is no export, or one of another version; return its options."""
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         msg = f"the file does not begin as an export does, with format {FORMAT!r}"
         raise SerializationError(msg)
     if type(header.get("version")) is not int or header["version"] != VERSION:
         msg = f"{FORMAT!r} of version {header.get('version')!r:.60}; this one reads {VERSION}"
         raise SerializationError(msg)
+    return taken(header)
 
 
 @contextmanager

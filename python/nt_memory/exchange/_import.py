@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from nt_memory.errors import ForgottenError, NtMemoryError, RecordNotFoundError, SerializationError
+from nt_memory.errors import ConflictError, ForgottenError, NtMemoryError, SerializationError
+from nt_memory.exchange._files import at
 from nt_memory.exchange._history import operations
+from nt_memory.exchange._options import missing
+from nt_memory.store import ExpectNew
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from nt_memory.exchange._files import Row
+    from nt_memory.exchange._files import Contents, Row
     from nt_memory.store import Op, RawRecord, Store
 
 BATCH_VERSIONS = 1_000
@@ -26,8 +29,13 @@ class _Record:
     versions: list[RawRecord] = field(default_factory=list)
     size: int = 0
 
+    @property
+    def id(self) -> str:
+        return self.versions[0].id
+
     def ops(self) -> list[Op]:
-        return operations(self.versions)
+        """Return what writes the record, and nothing where there is one already."""
+        return [ExpectNew(self.id), *operations(self.versions)]
 
 
 class Importer:
@@ -48,11 +56,17 @@ class Importer:
         self._last: str | None = None
         self.count = 0
 
-    def take(self, rows: Iterable[Row]) -> None:
-        """Import all rows; the versions of a record stand one after the other."""
-        for row in rows:
+    def take(self, contents: Contents, *, options: bool) -> None:
+        """Import all rows, and then the options; the versions of a record stand together."""
+        wanted = contents.options if options else {}
+        with at("the header"):
+            missing(self._store, wanted)
+        for row in contents.rows:
             self._add(row)
         self._commit()
+        # Not before: a ttl would give an expiry to records that had none.
+        if ops := missing(self._store, wanted):
+            self._store.commit(ops)
 
     def _add(self, row: Row) -> None:
         id_ = row.version.id
@@ -86,17 +100,6 @@ class Importer:
         if not id_:
             msg = f"{place}: the id is empty"
             raise SerializationError(msg)
-        try:
-            self._store.versions(id_)
-        except RecordNotFoundError:
-            return
-        except ForgottenError as error:
-            msg = f"{place}: record {id_!r} was forgotten in this memory: use another memory"
-            raise ForgottenError(msg) from error
-        except ValueError as error:
-            raise _placed(place, error) from error
-        msg = f"{place}: the memory has a record {id_!r} already: import into a new memory"
-        raise ValueError(msg)
 
     def _commit(self) -> None:
         if not self._records:
@@ -115,8 +118,19 @@ class Importer:
             try:
                 self._store.commit(record.ops(), dry_run=True)
             except (NtMemoryError, ValueError, TypeError, OverflowError) as own:  # noqa: PERF203
-                return _placed(record.place, own)
+                return _refused(record, own)
         return _placed("the batch", error)
+
+
+def _refused(record: _Record, error: Exception) -> Exception:
+    """Return why a record is not taken."""
+    if isinstance(error, ConflictError):
+        told = f"the memory has a record {record.id!r} already: import into a new memory"
+        return ValueError(f"{record.place}: {told}")
+    if isinstance(error, ForgottenError):
+        told = f"record {record.id!r} was forgotten in this memory: use another memory"
+        return ForgottenError(f"{record.place}: {told}")
+    return _placed(record.place, error)
 
 
 def _placed(place: str, error: Exception) -> Exception:

@@ -11,12 +11,14 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from nt_memory.clock import from_micros, to_micros
 from nt_memory.errors import SerializationError
 from nt_memory.exchange._checks import checked, named, vector
-from nt_memory.exchange._files import FORMAT, VERSION, Row, at, check_header
+from nt_memory.exchange._files import Contents, Row, at, check_header, header
 from nt_memory.exchange._payload import dumps, from_json, loads, to_json
 from nt_memory.store import RawOutcome, RawRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from nt_memory.store import NamespaceOptions
 
 MAX_LINE = 100_000_000
 _TIMES = ("event_time", "known_at", "expires_at", "recorded_at")
@@ -29,11 +31,13 @@ _LEVEL = 3
 class Writer:
     """Writes versions as lines."""
 
-    def __init__(self, raw: IO[bytes], *, packed: bool) -> None:
+    def __init__(
+        self, raw: IO[bytes], options: Mapping[str, NamespaceOptions], *, packed: bool
+    ) -> None:
         # No name and no time, so that the same records give the same bytes.
         self._gzip = gzip.GzipFile("", "wb", _LEVEL, raw, mtime=0) if packed else None
         self._out = cast("IO[bytes]", self._gzip or raw)
-        self._line({"format": FORMAT, "version": VERSION})
+        self._line(header(options))
 
     def write(self, raw: RawRecord) -> None:
         """Write one version."""
@@ -57,8 +61,8 @@ class Writer:
         self._out.write(dumps(told).encode() + b"\n")
 
 
-def read(raw: IO[bytes], *, packed: bool) -> Iterator[Row]:
-    """Read versions, one line at a time.
+def read(raw: IO[bytes], *, packed: bool) -> Contents:
+    """Read the header; versions follow, one line at a time.
 
     Raises
     ------
@@ -66,9 +70,12 @@ def read(raw: IO[bytes], *, packed: bool) -> Iterator[Row]:
         A line is wrong; it is named.
     """
     source = cast("IO[bytes]", gzip.GzipFile(fileobj=raw) if packed else raw)
+    with at("line 1"):
+        return Contents(check_header(loads(_line(source))), _rows(source))
+
+
+def _rows(source: IO[bytes]) -> Iterator[Row]:
     number = 1
-    with at(f"line {number}"):
-        check_header(loads(_line(source)))
     while True:
         number += 1
         with at(f"line {number}"):

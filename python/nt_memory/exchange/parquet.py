@@ -7,12 +7,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 from nt_memory.errors import SerializationError
 from nt_memory.exchange._checks import checked
-from nt_memory.exchange._files import FORMAT, VERSION, Row, at, check_header
+from nt_memory.exchange._files import Contents, Row, at, check_header, header
 from nt_memory.exchange._payload import dumps, from_json, loads, to_json
 from nt_memory.store import RawOutcome, RawRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from nt_memory.store import NamespaceOptions
 
 try:
     import pyarrow as pa
@@ -47,10 +49,12 @@ _COLUMNS: dict[str, Any] = {
 class Writer:
     """Writes versions as rows; ``spaces`` are the columns of floats."""
 
-    def __init__(self, out: IO[bytes], spaces: Iterable[str]) -> None:
+    def __init__(
+        self, out: IO[bytes], options: Mapping[str, NamespaceOptions], spaces: Iterable[str]
+    ) -> None:
         vectors = {f"{_SPACE}{name}": pa.list_(pa.float32()) for name in spaces}
-        header = {_HEADER: json.dumps({"format": FORMAT, "version": VERSION})}
-        self._schema = pa.schema({**_COLUMNS, **vectors}, metadata=header)
+        metadata = {_HEADER: json.dumps(header(options))}
+        self._schema = pa.schema({**_COLUMNS, **vectors}, metadata=metadata)
         self._out = pq.ParquetWriter(out, self._schema, compression="zstd")
         self._rows: list[dict[str, Any]] = []
         self._size = 0
@@ -81,18 +85,26 @@ class Writer:
         self._rows, self._size = [], 0
 
 
-def read(source: IO[bytes]) -> Iterator[Row]:
-    """Read versions, one group of rows at a time.
+def read(source: IO[bytes]) -> Contents:
+    """Read the header; versions follow, one group of rows at a time.
 
     Raises
     ------
     SerializationError
         The file or a row of it is wrong.
     """
-    number = 0
     try:
         file = pq.ParquetFile(source)
-        names = _checked_schema(file)
+        options = check_header(loads((file.schema_arrow.metadata or {}).get(_HEADER, b"null")))
+        return Contents(options, _rows(file, _checked_schema(file)))
+    except (pa.ArrowException, OSError) as error:
+        msg = f"the file is damaged: {error}"
+        raise SerializationError(msg) from error
+
+
+def _rows(file: Any, names: list[str]) -> Iterator[Row]:
+    number = 0
+    try:
         for group in range(file.num_row_groups):
             size = file.metadata.row_group(group).total_byte_size
             if size > _MAX_GROUP:
@@ -100,7 +112,7 @@ def read(source: IO[bytes]) -> Iterator[Row]:
                 raise SerializationError(msg)
             for batch in file.iter_batches(_READ_ROWS, row_groups=[group], use_threads=False):
                 share = batch.nbytes // max(batch.num_rows, 1)
-                for row in _rows(batch, names, number):
+                for row in _told_rows(batch, names, number):
                     number += 1
                     with at(f"row {number}"):
                         version = _version(row)
@@ -149,7 +161,6 @@ def _column(rows: list[dict[str, Any]], field: Any) -> Any:
 
 def _checked_schema(file: Any) -> list[str]:
     schema = file.schema_arrow
-    check_header(loads((schema.metadata or {}).get(_HEADER, b"null")))
     for name, kind in _COLUMNS.items():
         if schema.names.count(name) != 1:
             msg = f"the column {name!r} is missing, or there twice"
@@ -173,7 +184,7 @@ def _check_type(field: Any, kind: Any) -> None:
         raise SerializationError(msg)
 
 
-def _rows(batch: Any, spaces: list[str], number: int) -> Iterator[dict[str, Any]]:
+def _told_rows(batch: Any, spaces: list[str], number: int) -> Iterator[dict[str, Any]]:
     columns: dict[str, Any] = {}
     for name, kind in _COLUMNS.items():
         column = batch.column(name)

@@ -19,6 +19,7 @@ from nt_memory.store import (
     Configure,
     Delete,
     Expect,
+    ExpectNew,
     Forget,
     Increment,
     NamespaceOptions,
@@ -106,6 +107,7 @@ class State:
             Delete: self._delete,
             Increment: self._increment,
             Expect: self._expect,
+            ExpectNew: self._expect_new,
             Write: lambda op: self._write(op.record),
             Settle: self._settle,
             Forget: self._forget,
@@ -251,6 +253,12 @@ class State:
     def _purge(self, entry: Entry) -> None:
         commits = [version.record.commit for version in entry.versions]
         self.purged[entry.namespace] = max(self.purged.get(entry.namespace, 0), *commits)
+
+    def _expect_new(self, op: ExpectNew) -> None:
+        check_id(op.id)
+        if self.known(op.id) is not None:
+            msg = f"there is a record {op.id} already; use another id, or leave out ExpectNew"
+            raise ConflictError(msg)
 
     def _settle(self, op: Settle) -> int:
         check_id(op.id)

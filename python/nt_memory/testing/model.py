@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from nt_memory.clock import from_micros
 from nt_memory.errors import ClosedError, ForgottenError, HorizonError
 from nt_memory.store import Commit, NamespaceOptions, Query, RawRecord, SearchResult
-from nt_memory.testing._filter import below, check, holds
+from nt_memory.testing._filter import below
 from nt_memory.testing._ids import Ids
-from nt_memory.testing._ranking import Ranking, Space, check_key
+from nt_memory.testing._query import admits, check_query, one_bound
+from nt_memory.testing._ranking import Ranking, Space
 from nt_memory.testing._state import State, check_id, check_name, check_namespace, not_found
 from nt_memory.testing._version import Bound, Entry, Version
 
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from nt_memory.store import Op
 
 
-MAX_DIVERSE = 100
+class Logged(NamedTuple):
+    """A recall's log entry, and what was asked."""
+
+    entry: bytes
+    as_of: int | None
+    namespace: str | None
 
 
 class TimeSource(Protocol):
@@ -70,7 +75,7 @@ class ModelStore:
             for name, dim, _, quantization, encoder in spaces
         }
         self._state = State(made, self.new_id)
-        self._log: dict[str, bytes] = {}
+        self._log: dict[str, Logged] = {}
         self._closed = False
 
     def reopen(self) -> None:
@@ -275,19 +280,34 @@ class ModelStore:
             )
             raise HorizonError(msg, from_micros(horizon))
 
+    def _is_behind(self, logged: Logged) -> bool:
+        if logged.as_of is None:
+            return False
+        try:
+            self._check_scope(logged.namespace, logged.as_of, None, None)
+        except HorizonError:
+            return True
+        return False
+
     def _is_gone(self, entry: Entry) -> bool:
         horizon = self._state.horizon(entry.namespace, self._now())
         return horizon is not None and entry.is_erased(horizon)
 
-    def log_recall(self, id: str, entry: bytes, /) -> None:
+    def log_recall(
+        self, id: str, entry: bytes, as_of: int | None = None, namespace: str | None = None, /
+    ) -> None:
         """Keep a recall's log entry."""
         self._ensure_open()
-        self._log[id] = entry
+        check_id(id)
+        if namespace is not None:
+            check_namespace(namespace)
+        self._log[id] = Logged(entry, as_of, namespace)
 
     def recall_log(self, id: str, /) -> bytes | None:
         """Return a logged recall."""
         self._ensure_open()
-        return self._log.get(id)
+        logged = self._log.get(id)
+        return None if logged is None or self._is_behind(logged) else logged.entry
 
     def new_id(self) -> str:
         """Return a fresh ULID."""
@@ -321,7 +341,7 @@ class ModelStore:
             "l2_vectors": len(codes),
             "l3_entries": len(self._state.values) + len(versions),
             "records": len(entries),
-            "recalls": len(self._log),
+            "recalls": sum(not self._is_behind(logged) for logged in self._log.values()),
             "commits": self._state.number,
         }
 
@@ -345,48 +365,3 @@ class ModelStore:
         if self._closed:
             msg = "the store is closed; open it again to go on"
             raise ClosedError(msg)
-
-
-def one_bound(time: int | None, commit: int | None) -> None:
-    """Raise ValueError where both bounds are given."""
-    if time is not None and commit is not None:
-        msg = "recorded_by is a time or a commit number, not both"
-        raise ValueError(msg)
-
-
-def check_query(query: Query) -> None:
-    """Raise ValueError for an argument out of its range."""
-    one_bound(query.recorded_by_time, query.recorded_by_commit)
-    if any(not math.isfinite(weight) or weight < 0.0 for weight in query.weights):
-        msg = f"weights are {query.weights}; use finite numbers >= 0"
-        raise ValueError(msg)
-    if query.top_k < 1:
-        msg = f"top_k is {query.top_k}; use 1 to 10,000"
-        raise ValueError(msg)
-    if query.half_life is not None and not 0.0 < query.half_life < math.inf:
-        msg = f"half_life is {query.half_life}; leave it out for no decay"
-        raise ValueError(msg)
-    if not 0.0 <= query.diversity <= 1.0:
-        msg = f"diversity is {query.diversity}; use 0 to 1"
-        raise ValueError(msg)
-    if query.diversity > 0.0 and query.top_k > MAX_DIVERSE:
-        msg = f"top_k is {query.top_k} with diversity; use at most {MAX_DIVERSE}"
-        raise ValueError(msg)
-    if query.order_by is not None:
-        if query.vector is not None:
-            msg = "order_by orders a recall without a query; leave out one of the two"
-            raise ValueError(msg)
-        check_key(query.order_by)
-    if query.filter is not None:
-        check(query.filter)
-
-
-def admits(query: Query, version: Version) -> bool:
-    """Whether a visible version is a candidate."""
-    record = version.record
-    return (
-        (query.namespace is None or below(record.namespace, query.namespace))
-        and (query.filter is None or holds(query.filter, version))
-        and (query.min_trust is None or record.trust >= query.min_trust)
-        and (query.vector is None or query.space in version.codes)
-    )

@@ -1,7 +1,7 @@
 //! Files and folders that are their owner's alone, whatever the umask, and names that a power cut
 //! leaves in place: a new one is only certain to be found again once the folder that holds it was synced.
 
-use std::fs::{DirBuilder, DirEntry, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Result};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -27,25 +27,29 @@ pub(crate) fn own_file() -> OpenOptions {
     options
 }
 
-/// Take from all others what somebody else's code made in a folder.
+/// Take a folder, and what somebody else's code made in it, from all others.
 pub(crate) fn keep_to_owner(folder: &Path) -> Result<()> {
+    narrow(folder, 0o700)?;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        match narrow(&entry) {
-            // That code removes files meanwhile, and what is not ours is not ours to change.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {}
+        match entry
+            .file_type()
+            .and_then(|kind| if kind.is_dir() { keep_to_owner(&entry.path()) } else { narrow(&entry.path(), 0o600) })
+        {
+            // That code removes files meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
             narrowed => narrowed?,
         }
     }
     Ok(())
 }
 
-fn narrow(entry: &DirEntry) -> Result<()> {
-    let is_folder = entry.file_type()?.is_dir();
-    if is_folder {
-        keep_to_owner(&entry.path())?;
+fn narrow(path: &Path, mode: u32) -> Result<()> {
+    match std::fs::set_permissions(path, Permissions::from_mode(mode)) {
+        // What is not ours is not ours to change.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        narrowed => narrowed,
     }
-    std::fs::set_permissions(entry.path(), Permissions::from_mode(if is_folder { 0o700 } else { 0o600 }))
 }
 
 /// Put the names in a folder on the disk.

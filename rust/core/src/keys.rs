@@ -19,6 +19,8 @@ pub(crate) const EMBEDDING: u8 = b'e';
 pub(crate) const TOMBSTONE: u8 = b't';
 /// A logged recall.
 pub(crate) const RECALL: u8 = b'l';
+/// Logged recalls by what they asked and as of when, so that old ones can be found without a scan.
+pub(crate) const RECALLED: u8 = b'a';
 /// Options and horizon of a namespace.
 pub(crate) const NAMESPACE: u8 = b'n';
 /// The store's own state, by name.
@@ -105,6 +107,23 @@ pub(crate) fn parse_expiry(row: &[u8]) -> Option<(i64, &str, &str)> {
     Some((time, std::str::from_utf8(namespace).ok()?, std::str::from_utf8(key).ok()?))
 }
 
+pub(crate) fn recalled(namespace: &str, as_of: i64, id: &str) -> Vec<u8> {
+    let mut row = start(RECALLED, &[namespace], 8 + id.len());
+    row.extend_from_slice(&ordered(as_of));
+    row.extend_from_slice(id.as_bytes());
+    row
+}
+
+/// The namespace, time and id of a [`RECALLED`] row.
+pub(crate) fn parse_recalled(row: &[u8]) -> Option<(&str, i64, &str)> {
+    let (_, rest) = row.split_first()?;
+    let (length, rest) = rest.split_first_chunk::<2>()?;
+    let (namespace, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+    let (time, id) = rest.split_first_chunk::<8>()?;
+    let time = i64::from_be_bytes(*time) ^ i64::MIN;
+    Some((std::str::from_utf8(namespace).ok()?, time, std::str::from_utf8(id).ok()?))
+}
+
 pub(crate) fn version(table: u8, id: &str, version: u32) -> Vec<u8> {
     let mut row = start(table, &[id], 4);
     row.extend_from_slice(&version.to_be_bytes());
@@ -172,11 +191,14 @@ mod tests {
             prop_assert_eq!(parse_value(&row), Some(("a/b", key.as_str())));
             let row = expiry(time, "a/b", &key);
             prop_assert_eq!(parse_expiry(&row), Some((time, "a/b", key.as_str())));
+            let row = recalled("a/b", time, &key);
+            prop_assert_eq!(parse_recalled(&row), Some(("a/b", time, key.as_str())));
         }
 
         #[test]
         fn any_bytes_can_be_parsed(row in proptest::collection::vec(any::<u8>(), 0..40)) {
-            let _ = (parse_value(&row), parse_expiry(&row), parse_history(&row), parse_version(&row));
+            let _ = (parse_value(&row), parse_expiry(&row), parse_recalled(&row));
+            let _ = (parse_history(&row), parse_version(&row));
         }
 
         #[test]

@@ -85,6 +85,7 @@ pub(crate) fn operation(operation: &Bound<'_, PyAny>) -> PyResult<Operation> {
             let value = expect.value.map(|value| value.as_bytes().to_vec());
             Operation::Expect { namespace: expect.namespace, key: expect.key, value }
         }
+        "ExpectNew" => Operation::ExpectNew { id: operation.getattr("id")?.extract()? },
         "Forget" => Operation::Forget { ids: operation.getattr("ids")?.extract()? },
         "Configure" => {
             let Configure { namespace, options } = operation.extract()?;

@@ -10,6 +10,7 @@ mod pack;
 mod query;
 mod record;
 mod store;
+mod unpack;
 mod waiting;
 
 use pyo3::prelude::*;
@@ -33,7 +34,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<namespace::PyNamespace>()?;
     module.add_class::<store::PyStore>()?;
     module.add_function(wrap_pyfunction!(pack::pack, module)?)?;
-    module.add_function(wrap_pyfunction!(pack::unpack, module)?)?;
+    module.add_function(wrap_pyfunction!(unpack::unpack, module)?)?;
     module.add_function(wrap_pyfunction!(distance_kernel, module)?)?;
     module.add_function(wrap_pyfunction!(_panic, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;

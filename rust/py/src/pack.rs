@@ -1,17 +1,32 @@
-//! Payloads: `MessagePack`, with `NumPy` arrays as an extension type.
+//! Payloads to bytes: `MessagePack`, with `NumPy` arrays as an extension type.
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use rmp::encode as write;
-use rmpv::ValueRef;
 
 /// Extension type of an array: dtype, shape, bytes in C order.
-const ARRAY: i8 = 1;
+pub(crate) const ARRAY: i8 = 1;
 /// Deepest nesting of lists and mappings.
-const MAX_DEPTH: usize = 64;
+pub(crate) const MAX_DEPTH: usize = 64;
+/// Most lists, mappings and arrays of a value: one takes a byte in a file and a hundred times that in
+/// Python, and a value that holds another twice, and so on, has no end.
+pub(crate) const MAX_CONTAINERS: usize = 1 << 20;
 
-fn error(py: Python<'_>, message: String) -> PyErr {
+pub(crate) fn too_deep(py: Python<'_>) -> PyErr {
+    error(py, format!("nested more than {MAX_DEPTH} deep; flatten the value"))
+}
+
+pub(crate) fn too_many(py: Python<'_>) -> PyErr {
+    error(
+        py,
+        format!(
+            "more than {MAX_CONTAINERS} lists, mappings and arrays; put numbers into one array, or use several values"
+        ),
+    )
+}
+
+pub(crate) fn error(py: Python<'_>, message: String) -> PyErr {
     crate::errors::to_python(py, &nt_memory::Error::Serialization(message))
 }
 
@@ -19,28 +34,36 @@ fn error(py: Python<'_>, message: String) -> PyErr {
 #[pyfunction]
 #[pyo3(signature = (value, /))]
 pub(crate) fn pack<'py>(py: Python<'py>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-    let mut out = Vec::with_capacity(128);
+    let mut out = Packed { bytes: Vec::with_capacity(128), containers: 0 };
     put(&mut out, value, MAX_DEPTH)?;
-    Ok(PyBytes::new(py, &out))
+    Ok(PyBytes::new(py, &out.bytes))
 }
 
-fn put(out: &mut Vec<u8>, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {
+/// What is packed so far.
+struct Packed {
+    bytes: Vec<u8>,
+    containers: usize,
+}
+
+fn put(out: &mut Packed, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {
     let py = value.py();
     if value.is_none() {
-        out.push(0xc0);
+        out.bytes.push(0xc0);
     } else if let Ok(flag) = value.cast::<PyBool>() {
-        out.push(if flag.is_true() { 0xc3 } else { 0xc2 });
+        out.bytes.push(if flag.is_true() { 0xc3 } else { 0xc2 });
     } else if let Ok(text) = value.cast::<PyString>() {
         let text = text.to_str().map_err(|_| error(py, "a text holds lone surrogates; clean it first".into()))?;
-        into_vec(write::write_str(out, text))?;
+        into_vec(write::write_str(&mut out.bytes, text))?;
     } else if let Ok(number) = value.cast::<PyFloat>() {
-        into_vec(write::write_f64(out, number.value()))?;
+        into_vec(write::write_f64(&mut out.bytes, number.value()))?;
     } else if value.is_instance_of::<PyInt>() {
         put_int(out, value)?;
     } else if let Ok(bytes) = value.cast::<PyBytes>() {
-        into_vec(write::write_bin(out, bytes.as_bytes()))?;
+        into_vec(write::write_bin(&mut out.bytes, bytes.as_bytes()))?;
     } else if depth == 0 {
-        return Err(error(py, format!("nested more than {MAX_DEPTH} deep; flatten the value")));
+        return Err(too_deep(py));
+    } else if out.containers == MAX_CONTAINERS {
+        return Err(too_many(py));
     } else if let Ok(list) = value.cast::<PyList>() {
         // An item may run code that changes the list.
         put_items(out, &list.to_tuple(), depth)?;
@@ -54,25 +77,27 @@ fn put(out: &mut Vec<u8>, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<()
     Ok(())
 }
 
-fn put_int(out: &mut Vec<u8>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+fn put_int(out: &mut Packed, value: &Bound<'_, PyAny>) -> PyResult<()> {
     if let Ok(number) = value.extract::<i64>() {
-        return into_vec(write::write_sint(out, number));
+        return into_vec(write::write_sint(&mut out.bytes, number));
     }
     let number =
         value.extract::<u64>().map_err(|_| error(value.py(), "an integer leaves 64 bits; store it as text".into()))?;
-    into_vec(write::write_uint(out, number))
+    into_vec(write::write_uint(&mut out.bytes, number))
 }
 
-fn put_items(out: &mut Vec<u8>, items: &Bound<'_, PyTuple>, depth: usize) -> PyResult<()> {
-    into_vec(write::write_array_len(out, length(items.py(), items.len())?))?;
+fn put_items(out: &mut Packed, items: &Bound<'_, PyTuple>, depth: usize) -> PyResult<()> {
+    out.containers += 1;
+    into_vec(write::write_array_len(&mut out.bytes, length(items.py(), items.len())?))?;
     items.iter().try_for_each(|item| put(out, &item, depth - 1))
 }
 
-fn put_dict(out: &mut Vec<u8>, dict: &Bound<'_, PyDict>, depth: usize) -> PyResult<()> {
+fn put_dict(out: &mut Packed, dict: &Bound<'_, PyDict>, depth: usize) -> PyResult<()> {
     let py = dict.py();
+    out.containers += 1;
     // A copy, as a value may run code that changes the mapping.
     let items = dict.items();
-    into_vec(write::write_map_len(out, length(py, items.len())?))?;
+    into_vec(write::write_map_len(&mut out.bytes, length(py, items.len())?))?;
     for item in items.iter() {
         let (key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
         let Ok(name) = key.cast::<PyString>() else {
@@ -85,7 +110,7 @@ fn put_dict(out: &mut Vec<u8>, dict: &Bound<'_, PyDict>, depth: usize) -> PyResu
     Ok(())
 }
 
-fn put_numpy(out: &mut Vec<u8>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+fn put_numpy(out: &mut Packed, value: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = value.py();
     let numpy = py.import("numpy")?;
     if value.is_instance(&numpy.getattr("generic")?)? {
@@ -113,14 +138,15 @@ fn put_numpy(out: &mut Vec<u8>, value: &Bound<'_, PyAny>) -> PyResult<()> {
     let shape: Vec<u64> = value.getattr("shape")?.extract()?;
     let bytes = value.call_method0("tobytes")?;
     let bytes = bytes.cast::<PyBytes>()?.as_bytes();
+    out.containers += 1;
     let mut head = Vec::with_capacity(2 + name.len() + shape.len() * 8);
     head.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
     head.extend_from_slice(name.as_bytes());
     head.push(u8::try_from(shape.len()).unwrap_or(u8::MAX));
     head.extend(shape.iter().flat_map(|n| n.to_le_bytes()));
-    into_vec(write::write_ext_meta(out, length(py, head.len() + bytes.len())?, ARRAY))?;
-    out.extend_from_slice(&head);
-    out.extend_from_slice(bytes);
+    into_vec(write::write_ext_meta(&mut out.bytes, length(py, head.len() + bytes.len())?, ARRAY))?;
+    out.bytes.extend_from_slice(&head);
+    out.bytes.extend_from_slice(bytes);
     Ok(())
 }
 
@@ -141,79 +167,4 @@ fn length(py: Python<'_>, length: usize) -> PyResult<u32> {
 /// Writing to a `Vec` cannot fail; the error type says otherwise.
 fn into_vec<T, E: std::fmt::Debug>(written: Result<T, E>) -> PyResult<()> {
     written.map(|_| ()).map_err(|error| PyTypeError::new_err(format!("{error:?}")))
-}
-
-/// Decode what `pack` made.
-#[pyfunction]
-#[pyo3(signature = (data, /))]
-pub(crate) fn unpack<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-    let mut rest = data;
-    // The decoder counts two levels a list, and more a mapping.
-    let value = rmpv::decode::read_value_ref_with_max_depth(&mut rest, 3 * MAX_DEPTH)
-        .map_err(|cause| error(py, format!("the bytes are no MessagePack of this store: {cause}")))?;
-    if !rest.is_empty() {
-        return Err(error(py, format!("{} bytes follow the value; they are no MessagePack of this store", rest.len())));
-    }
-    take(py, &value)
-}
-
-fn take<'py>(py: Python<'py>, value: &ValueRef<'_>) -> PyResult<Bound<'py, PyAny>> {
-    Ok(match value {
-        ValueRef::Nil => py.None().into_bound(py),
-        ValueRef::Boolean(flag) => PyBool::new(py, *flag).to_owned().into_any(),
-        ValueRef::Integer(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(number), _) => number.into_pyobject(py)?.into_any(),
-            (None, number) => number.unwrap_or(0).into_pyobject(py)?.into_any(),
-        },
-        ValueRef::F32(number) => PyFloat::new(py, f64::from(*number)).into_any(),
-        ValueRef::F64(number) => PyFloat::new(py, *number).into_any(),
-        ValueRef::String(text) => {
-            let text = text.as_str().ok_or_else(|| error(py, "a text is not UTF-8".into()))?;
-            PyString::new(py, text).into_any()
-        }
-        ValueRef::Binary(bytes) => PyBytes::new(py, bytes).into_any(),
-        ValueRef::Array(items) => {
-            let list = PyList::empty(py);
-            items.iter().try_for_each(|item| list.append(take(py, item)?))?;
-            list.into_any()
-        }
-        ValueRef::Map(items) => {
-            let dict = PyDict::new(py);
-            for (key, item) in items {
-                if !matches!(key, ValueRef::String(_)) {
-                    return Err(error(py, "a mapping has a key that is no text".into()));
-                }
-                dict.set_item(take(py, key)?, take(py, item)?)?;
-            }
-            dict.into_any()
-        }
-        ValueRef::Ext(ARRAY, bytes) => array(py, bytes)?,
-        ValueRef::Ext(kind, _) => return Err(error(py, format!("extension type {kind} is not known"))),
-    })
-}
-
-fn array<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-    let broken = || error(py, "an array's header is broken".into());
-    let (&name_length, rest) = bytes.split_first().ok_or_else(broken)?;
-    let (name, rest) = rest.split_at_checked(name_length.into()).ok_or_else(broken)?;
-    let (&dimensions, rest) = rest.split_first().ok_or_else(broken)?;
-    let (shape, data) = rest.split_at_checked(usize::from(dimensions) * 8).ok_or_else(broken)?;
-    let shape: Vec<u64> = shape.as_chunks::<8>().0.iter().map(|n| u64::from_le_bytes(*n)).collect();
-    let name = std::str::from_utf8(name).map_err(|_| broken())?;
-    let plain = match name.as_bytes() {
-        [b'<' | b'>' | b'|', b'b' | b'i' | b'u' | b'f', size @ ..] => matches!(size, b"1" | b"2" | b"4" | b"8" | b"16"),
-        _ => false,
-    };
-    if !plain {
-        return Err(broken());
-    }
-    let numpy = py.import("numpy")?;
-    let flat = numpy.call_method1("frombuffer", (PyBytes::new(py, data), name)).map_err(|_| broken());
-    // An empty buffer is refused by frombuffer, and an own copy is writable.
-    let flat = if data.is_empty() {
-        numpy.call_method1("empty", (0, name)).map_err(|_| broken())?
-    } else {
-        flat?.call_method0("copy")?
-    };
-    flat.call_method1("reshape", (PyTuple::new(py, shape)?,)).map_err(|_| broken())
 }

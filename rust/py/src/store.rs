@@ -237,10 +237,17 @@ impl PyStore {
     }
 
     /// Queue a recall for the next group commit.
-    #[pyo3(signature = (id, entry, /))]
-    fn log_recall(&self, py: Python<'_>, id: Plain<&str>, entry: &[u8]) -> PyResult<()> {
-        let entry = entry.to_vec();
-        guarded(py, || self.inner.log_recall(id.0, entry))
+    #[pyo3(signature = (id, entry, as_of = None, namespace = None, /))]
+    fn log_recall(
+        &self,
+        py: Python<'_>,
+        id: Plain<&str>,
+        entry: &[u8],
+        as_of: Option<Plain<i64>>,
+        namespace: Option<Plain<&str>>,
+    ) -> PyResult<()> {
+        let (as_of, namespace) = (as_of.map(|time| time.0), namespace.map(|name| name.0));
+        guarded(py, || self.inner.log_recall(id.0, entry, as_of, namespace))
     }
 
     /// Return a logged recall, waiting for those still queued.

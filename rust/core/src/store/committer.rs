@@ -10,7 +10,7 @@ use super::ops::Commit;
 use super::plan::{Planner, Staged};
 use super::queue::Message;
 use super::state::{HEAD, Head};
-use super::{Inner, sweep};
+use super::{Inner, recalls, sweep};
 use crate::error::{Error, Result};
 use crate::tier::cold::Change;
 use crate::tier::vector::VectorStore;
@@ -99,16 +99,12 @@ fn commit_group(
                     Commit { number, recorded_at: now, results }
                 })));
             }
-            Message::Log(id, entry) => {
-                let row = keys::named(keys::RECALL, id);
-                let is_new = !staged.rows.contains_key(&row) && inner.row(&row)?.is_none();
-                staged.counts.recalls += i64::from(is_new);
-                staged.rows.insert(row, Some(entry.clone()));
-            }
+            Message::Log(id, row) => recalls::stage(inner, &mut staged, id, row)?,
             Message::Flush(_) => flushed = true,
         }
     }
-    sweep::sweep(inner, due, &mut staged, head.recorded_at).inspect_err(|error| stop_if_failed(inner, error))?;
+    let now = inner.clock.now_us().max(head.recorded_at);
+    sweep::sweep(inner, due, &mut staged, now).inspect_err(|error| stop_if_failed(inner, error))?;
     // Where each commit waits for the disk a flush has nothing to do, and needs no room for it.
     if !staged.rows.is_empty() || head != before || (flushed && !inner.durable) {
         head.counts += staged.counts;

@@ -14,6 +14,7 @@ mod plan_records;
 mod queue;
 mod ranking;
 mod read;
+mod recalls;
 mod search;
 mod state;
 mod sweep;
@@ -21,7 +22,7 @@ mod verify;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -125,6 +126,8 @@ pub(crate) struct Inner {
     pub durable: bool,
     max_memory_bytes: usize,
     directory: Option<PathBuf>,
+    /// Bytes on the disk when it was last asked for them.
+    size: AtomicU64,
     /// Why the disk is not asked any more.
     failed: OnceLock<Error>,
     /// Fork generation at open, or [`CLOSED`].
@@ -150,6 +153,16 @@ impl Inner {
     /// Damage is told with the directory where it is.
     pub(crate) fn placed<T>(&self, result: Result<T>) -> Result<T> {
         result.map_err(|error| located(self.directory.as_deref(), error))
+    }
+
+    /// Bytes on the disk; where it cannot be asked any more, those of the last time.
+    pub(crate) fn size(&self) -> Result<u64> {
+        match self.cold(|cold| cold.size_bytes()) {
+            Ok(size) => self.size.store(size, Ordering::Relaxed),
+            Err(Error::Closed) => return Err(Error::Closed),
+            Err(_) => {}
+        }
+        Ok(self.size.load(Ordering::Relaxed))
     }
 
     /// Whether the disk may still be asked.
@@ -216,6 +229,7 @@ impl Store {
                 return Err(located(config.path.as_deref(), error));
             }
         };
+        let size = cold.size_bytes().unwrap_or(0);
         let inner = Arc::new(Inner {
             hot: HotCache::new(config.cache, Arc::clone(&config.clock)),
             ids: IdSource::new(config.seed, shared.head.generation),
@@ -230,6 +244,7 @@ impl Store {
             durable: config.durable,
             max_memory_bytes: config.max_memory_bytes,
             directory: config.path,
+            size: AtomicU64::new(size),
             failed: OnceLock::new(),
             owner: AtomicU32::new(fork::generation()),
         });
@@ -270,15 +285,6 @@ impl Store {
     pub fn submit(&self, operations: Vec<Operation>, dry_run: bool) -> Result<Pending> {
         self.inner.ensure_usable()?;
         self.inner.queue.submit(operations, dry_run)
-    }
-
-    /// Queue a recall's log entry; it goes with the next group.
-    ///
-    /// # Errors
-    /// For a store that cannot be used.
-    pub fn log_recall(&self, id: &str, entry: Vec<u8>) -> Result<()> {
-        self.inner.ensure_usable()?;
-        self.inner.queue.log(id, entry)
     }
 
     /// Hand in a request to be told when all that was queued before is on the disk.

@@ -28,6 +28,8 @@ pub enum Operation {
     Increment { namespace: String, key: String, by: i64, ttl: Option<i64> },
     /// Precondition on a key's live value.
     Expect { namespace: String, key: String, value: Option<Vec<u8>> },
+    /// Precondition: no record has this id.
+    ExpectNew { id: String },
     /// A new record or version.
     Write(Box<Record>),
     /// A version with an outcome.

@@ -124,6 +124,7 @@ impl<'a> Planner<'a> {
             Operation::Delete { namespace, key } => self.delete(index, namespace, key),
             Operation::Increment { namespace, key, by, ttl } => self.increment(index, namespace, key, *by, *ttl),
             Operation::Expect { namespace, key, value } => self.expect(namespace, key, value.as_deref()),
+            Operation::ExpectNew { id } => self.expect_new(id),
             Operation::Write(record) => self.write(record),
             Operation::Settle { id, outcome, revise } => self.settle(id, outcome, *revise),
             Operation::Forget { ids } => self.forget(ids),

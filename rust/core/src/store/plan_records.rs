@@ -43,6 +43,16 @@ impl Planner<'_> {
         Ok(latest.zip(last).map(|(latest, last)| Known { latest, last }))
     }
 
+    pub(super) fn expect_new(&self, id: &str) -> Result<Answer> {
+        validate_id(id)?;
+        match self.known(id)? {
+            None => Ok(Answer::None),
+            Some(_) => {
+                Err(Error::Conflict(format!("there is a record {id} already; use another id, or leave out ExpectNew")))
+            }
+        }
+    }
+
     pub(super) fn write(&mut self, record: &Record) -> Result<Answer> {
         record.validate()?;
         Namespace::validate(&record.namespace)?;

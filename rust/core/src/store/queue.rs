@@ -26,6 +26,7 @@ pub(super) enum Message {
     Batch(Vec<Operation>, Arc<Slot>),
     /// A batch that is checked and not applied.
     Trial(Vec<Operation>, Arc<Slot>),
+    /// The id of a recall, and its row in the log.
     Log(String, Vec<u8>),
     Flush(Arc<Slot>),
 }
@@ -102,9 +103,9 @@ impl Queue {
         Ok(Pending(slot))
     }
 
-    pub(crate) fn log(&self, id: &str, entry: Vec<u8>) -> Result<()> {
-        let bytes = entry.len();
-        self.push(Message::Log(id.to_owned(), entry), bytes)
+    pub(crate) fn log(&self, id: &str, row: Vec<u8>) -> Result<()> {
+        let bytes = row.len();
+        self.push(Message::Log(id.to_owned(), row), bytes)
     }
 
     /// Wait until less waits than may; `false` where that takes longer than the timeout.

@@ -1,4 +1,4 @@
-//! Reads: values, keys, records, the recall log, statistics.
+//! Reads: values, keys, records, statistics.
 
 use std::time::{Duration, Instant};
 
@@ -215,15 +215,6 @@ impl Store {
         Ok(numbers)
     }
 
-    /// A logged recall; waits for those still queued.
-    ///
-    /// # Errors
-    /// The engine's failure.
-    pub fn recall_log(&self, id: &str) -> Result<Option<Vec<u8>>> {
-        self.flush()?.wait()?;
-        self.inner.row(&keys::named(keys::RECALL, id))
-    }
-
     /// Options of a namespace.
     ///
     /// # Errors
@@ -249,13 +240,13 @@ impl Store {
         self.inner.shared.read().catalog.len()
     }
 
-    /// Counters and sizes.
+    /// Counters and sizes; after a failure of the disk, what memory knows.
     ///
     /// # Errors
-    /// The engine's failure.
+    /// For a store that cannot be used.
     pub fn stats(&self) -> Result<Stats> {
         self.inner.ensure_usable()?;
-        let size = self.inner.cold(|cold| cold.size_bytes())?;
+        let size = self.inner.size()?;
         let shared = self.inner.shared.read();
         Ok(Stats::collect(&self.inner.hot, &shared, &self.inner.metrics, size))
     }

@@ -1,19 +1,19 @@
 //! Erasing what nobody can see any more: expired values, and what retention
-//! has put behind a namespace's horizon.  Reads check the horizon themselves,
+//! has put behind a namespace's horizon, logged recalls too.  Reads check the horizon themselves,
 //! so when this runs is nobody's business but the disk's.
 
 use std::collections::{HashMap, HashSet};
 
 use super::plan::{Effect, Staged, split_value};
 use super::state::NamespaceState;
-use super::{Inner, Shared};
+use super::{Inner, Shared, recalls};
 use crate::catalog::{Catalog, Entry, Version};
 use crate::error::Result;
 use crate::record::{self, Meta};
 use crate::{frame, keys};
 
 /// Rows or records that one pass takes on, so that no commit waits long.
-const MAX_WORK: usize = 4096;
+pub(super) const MAX_WORK: usize = 4096;
 /// A namespace is looked at again after this part of its retention.
 const PARTS: i64 = 16;
 
@@ -22,7 +22,7 @@ pub(crate) type Due = HashMap<String, i64>;
 
 /// Add to a group what can be erased at `now`.
 pub(crate) fn sweep(inner: &Inner, due: &mut Due, staged: &mut Staged, now: i64) -> Result<()> {
-    if staged.values.is_empty() && staged.effects.is_empty() {
+    if staged.rows.is_empty() {
         return Ok(());
     }
     expire_values(inner, staged, now)?;
@@ -32,10 +32,12 @@ pub(crate) fn sweep(inner: &Inner, due: &mut Due, staged: &mut Staged, now: i64)
         if staged.namespaces.contains_key(name) || due.get(name).is_some_and(|due| now < *due) {
             continue;
         }
-        due.insert(name.clone(), now.saturating_add(retention / PARTS));
         let mut work = Staged::default();
         erase_records(inner, &shared, name, horizon, staged, &mut work)?;
         erase_history(inner, name, horizon, &mut work)?;
+        recalls::erase(inner, name, horizon, staged, &mut work)?;
+        let is_cut = work.effects.len().max(work.rows.len()) >= MAX_WORK;
+        due.insert(name.clone(), if is_cut { now } else { now.saturating_add(retention / PARTS) });
         if !work.rows.is_empty() {
             raise_horizon(&shared.catalog, name, state, horizon, &mut work)?;
             staged.merge(work);

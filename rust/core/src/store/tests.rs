@@ -246,3 +246,67 @@ fn many_threads_share_a_commit_and_none_is_lost() {
     assert_eq!(store.get("n", "count").unwrap().unwrap().bytes(), b"400");
     assert_eq!(store.stats().unwrap().commits, 400);
 }
+
+#[test]
+fn counters_are_told_after_a_failed_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Clock::manual(0));
+    let store = open_with(Some(folder.path()), ColdEngine::Redb, &clock);
+    store.commit(vec![put("k", b"v")]).unwrap();
+    let before = store.stats().unwrap();
+    assert!(before.l3_size_bytes > 0);
+    store.inner.fail(&Error::Storage("the disk is gone".into()));
+    assert_eq!(store.stats().unwrap(), before);
+    store.close().unwrap();
+    assert!(matches!(store.stats(), Err(Error::Closed)));
+}
+
+#[test]
+fn logged_recalls_behind_the_horizon_are_erased_step_by_step() {
+    let (store, clock) = memory();
+    let options = NamespaceOptions { retention: Some(DAY), ..NamespaceOptions::default() };
+    store.commit(vec![Operation::Configure { namespace: "desk/one".into(), options }]).unwrap();
+    let scopes = [None, Some("desk"), Some("desk/one"), Some("desk/two"), Some("des")];
+    for number in 0..5 * sweep::MAX_WORK / 2 {
+        let scope = scopes[number % scopes.len()];
+        store.log_recall(&number.to_string(), b"entry", Some(clock.now_us()), scope).unwrap();
+    }
+    store.log_recall("kept", b"entry", None, Some("desk/one")).unwrap();
+    store.flush().unwrap().wait().unwrap();
+    clock.advance(2 * DAY.unsigned_abs());
+    let mut left = vec![store.stats().unwrap().recalls];
+    while left.len() < 2 || left[left.len() - 2] != left[left.len() - 1] {
+        store.log_recall("new", b"entry", Some(clock.now_us()), None).unwrap();
+        store.flush().unwrap().wait().unwrap();
+        left.push(store.stats().unwrap().recalls);
+    }
+    let new = [10_241, 10_241 + 1 - 4096, 10_241 + 1 - 6144];
+    assert_eq!(left, [new.as_slice(), &[10_241 + 1 - 6144]].concat());
+    assert_eq!(store.recall_log("2").unwrap(), None);
+    assert_eq!(store.recall_log("3").unwrap().as_deref(), Some(b"entry".as_slice()));
+    assert!(store.recall_log("kept").unwrap().is_some());
+    assert_eq!(store.verify().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn an_entry_that_was_logged_again_is_kept_as_long_as_the_later_one_says() {
+    let (store, clock) = memory();
+    let options = NamespaceOptions { retention: Some(DAY), ..NamespaceOptions::default() };
+    store.commit(vec![Operation::Configure { namespace: "desk".into(), options }]).unwrap();
+    store.log_recall("one", b"early", Some(clock.now_us()), None).unwrap();
+    store.flush().unwrap().wait().unwrap();
+    store.log_recall("one", b"late", Some(clock.now_us() + 9 * DAY), None).unwrap();
+    clock.advance(2 * DAY.unsigned_abs());
+    for key in ["k", "l"] {
+        store.commit(vec![put(key, b"v")]).unwrap();
+    }
+    assert_eq!(store.recall_log("one").unwrap().as_deref(), Some(b"late".as_slice()));
+    assert_eq!((store.stats().unwrap().recalls, store.verify().unwrap()), (1, Vec::new()));
+}
+
+#[test]
+fn an_entry_of_an_older_store_is_read_as_it_is() {
+    let old = b"\x88\xa6format\x01".as_slice();
+    assert_eq!(recalls::split(old), (b"".as_slice(), old));
+    assert_eq!(recalls::split(b""), (b"".as_slice(), b"".as_slice()));
+}

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::plan::split_value;
 use super::state::{Counts, HEAD, Head, NamespaceState, Namespaces};
 use super::sweep::content_rows;
-use super::{Inner, Shared, Store};
+use super::{Inner, Shared, Store, recalls};
 use crate::error::Result;
 use crate::record::{self, Meta};
 use crate::{frame, keys};
@@ -26,8 +26,9 @@ struct Audit {
     /// Rows of text, payloads and vectors that no version was found for yet.
     content: HashSet<Vec<u8>>,
     namespaces: Namespaces,
-    expiries: HashSet<Vec<u8>>,
-    needed_expiries: HashSet<Vec<u8>>,
+    /// Rows that find values and logged recalls by their time.
+    times: HashSet<Vec<u8>>,
+    needed_times: HashSet<Vec<u8>>,
 }
 
 impl Store {
@@ -79,14 +80,18 @@ impl Audit {
                 self.counts.values += 1;
                 self.value(row, &value);
             }
-            keys::EXPIRY => {
-                self.expiries.insert(row.to_vec());
+            keys::EXPIRY | keys::RECALLED => {
+                self.times.insert(row.to_vec());
             }
             keys::NAMESPACE => match record::decode::<NamespaceState>(&value, "namespace") {
                 Ok(state) => _ = self.namespaces.insert(name(), state),
                 Err(error) => self.problems.push(error.to_string()),
             },
-            keys::RECALL => self.counts.recalls += 1,
+            keys::RECALL => {
+                self.counts.recalls += 1;
+                let (found_by, _) = recalls::split(&value);
+                self.needed_times.extend((!found_by.is_empty()).then(|| found_by.to_vec()));
+            }
             keys::TOMBSTONE => {
                 self.counts.tombstones += 1;
                 self.tombstones.insert(name());
@@ -108,7 +113,7 @@ impl Audit {
         match (keys::parse_value(row), split_value(value)) {
             (Some((namespace, key)), Some((expires_at, _))) => {
                 if expires_at != i64::MAX {
-                    self.needed_expiries.insert(keys::expiry(expires_at, namespace, key));
+                    self.needed_times.insert(keys::expiry(expires_at, namespace, key));
                 }
             }
             _ => self.problems.push(format!("value row {:?} cannot be read", String::from_utf8_lossy(row))),
@@ -131,8 +136,9 @@ impl Audit {
             self.problems
                 .push(format!("namespaces on the disk are {:?}, in memory {:?}", self.namespaces, shared.namespaces));
         }
-        for row in self.needed_expiries.difference(&self.expiries) {
-            self.problems.push(format!("expiry {:?} of a value is missing", String::from_utf8_lossy(row)));
+        for row in self.needed_times.difference(&self.times) {
+            let what = if row[0] == keys::EXPIRY { "expiry" } else { "time of a recall" };
+            self.problems.push(format!("{what} {:?} is missing", String::from_utf8_lossy(row)));
         }
         self.check_content();
         for entry in shared.catalog.entries() {
@@ -181,13 +187,15 @@ mod tests {
     use super::*;
     use crate::{NamespaceOptions, Operation, StoreConfig};
 
-    /// A store with a value that ends, in a namespace with options.
+    /// A store with a value that ends, in a namespace with options, and a logged recall.
     fn store() -> Store {
         let store = Store::open(StoreConfig::default()).unwrap();
         let options = NamespaceOptions { ttl: Some(3_600_000_000), ..NamespaceOptions::default() };
         let (namespace, key) = ("a".to_owned(), "k".to_owned());
         store.commit(vec![Operation::Configure { namespace: namespace.clone(), options }]).unwrap();
         store.commit(vec![Operation::Put { namespace, key, value: b"v".to_vec(), ttl: None }]).unwrap();
+        store.log_recall("one", b"entry", Some(0), None).unwrap();
+        store.flush().unwrap().wait().unwrap();
         store
     }
 
@@ -218,6 +226,7 @@ mod tests {
     fn finds_missing_rows() {
         assert!(told(keys::VALUE, None)[0].starts_with("rows are"));
         assert!(told(keys::EXPIRY, None)[0].starts_with("expiry"));
+        assert!(told(keys::RECALLED, None)[0].starts_with("time of a recall"));
         assert!(told(keys::NAMESPACE, None)[0].starts_with("namespaces on the disk are {}"));
     }
 

@@ -67,9 +67,12 @@ impl FileEngine for SledCold {
     const COMPACTS: bool = false;
 
     fn open(path: &Path, _check: bool) -> Result<Self> {
-        if path.exists() { remove_unfinished(path) } else { create(path) }.map_err(|error| Error::io(path, &error))?;
+        let io = |error| Error::io(path, &error);
+        if path.exists() { remove_unfinished(path) } else { create(path) }.map_err(io)?;
+        // sled makes files as the umask says; the folder keeps others from them until they are narrowed.
+        disk::keep_to_owner(path).map_err(io)?;
         let database = open_patiently(&config(path)).map_err(|error| at(path, &error))?;
-        disk::keep_to_owner(path).map_err(|error| Error::io(path, &error))?;
+        disk::keep_to_owner(path).map_err(io)?;
         Ok(Self { database, path: path.to_path_buf() })
     }
 
