@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 
 mpl.use("svg")
 
 from matplotlib import pyplot as plt
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
     from vectors.rows import Rows
@@ -47,7 +49,12 @@ def _engines(rows: Rows) -> Styles:
 
 def _curves(rows: Rows, data: str, sizes: list[int], engines: Styles, path: Path) -> None:
     figure, axes = plt.subplots(
-        1, len(sizes), figsize=(1.2 + 4.6 * len(sizes), 4.6), squeeze=False, layout="constrained"
+        1,
+        len(sizes),
+        figsize=(1.2 + 4.6 * len(sizes), 4.6),
+        squeeze=False,
+        sharey=True,
+        layout="constrained",
     )
     for size, plot in zip(sizes, axes[0], strict=True):
         for name, style in engines.items():
@@ -55,16 +62,21 @@ def _curves(rows: Rows, data: str, sizes: list[int], engines: Styles, path: Path
                 row for row in rows.under(f"vectors/{data}/{size}/{name}/curve/") if "ef" in row
             ]
             points.sort(key=lambda row: row["ef"])
+            if not points:
+                continue
             # What was missed, on a logarithmic scale: 0.99 and 0.999 are not the same.
             missed = [max(1 - row["recall"], 1e-4) for row in points]
             micros = [row["p50"] / 1e3 for row in points]
             plot.plot(missed, micros, markersize=5, linewidth=1.3, **style)
-        plot.set(xscale="log", yscale="log", title=f"{size:,} vectors", xlabel="recall@10")
-        plot.xaxis.set_major_formatter(FuncFormatter(lambda missed, _: f"{1 - missed:.4g}"))
+        plot.set(
+            xscale="log", yscale="log", title=f"{size:,} vectors", xlabel="recall@10, up to 0.9999"
+        )
         plot.invert_xaxis()
-        _micros(plot)
+        _ticks(plot.xaxis, lambda missed, _: f"{1 - missed:.4g}", (1.0, 3.0, 5.0))
+        plot.tick_params(axis="x", rotation=45)
+        _plain(plot)
     axes[0][0].set_ylabel("p50 of one query, µs, one thread")
-    axes[0][0].legend(frameon=False)
+    _legend(figure, axes[0])
     figure.suptitle(f"{data}: what recall costs (right and down is better)")
     _save(figure, path)
 
@@ -82,19 +94,41 @@ def _by_size(rows: Rows, data: str, sizes: list[int], engines: Styles, path: Pat
             points = [(size, row[field] / unit) for size, row in found if row]
             if points:
                 plot.plot(*zip(*points, strict=True), markersize=5, linewidth=1.3, **style)
-        plot.set(xscale="log", yscale="log", title=label, xlabel="vectors")
+        plot.set(xscale="log", title=label, xlabel="vectors")
         plot.set_xticks(sizes, [f"{size:,}" for size in sizes])
         plot.xaxis.set_minor_formatter(NullFormatter())
-        _micros(plot)
-    axes[0].legend(frameon=False)
+        if part == "curve/resident":
+            plot.set_ylim(bottom=0)  # bytes a vector hardly change with the size
+            plot.spines[["top", "right"]].set_visible(False)
+        else:
+            plot.set_yscale("log")
+            _plain(plot)
+    _legend(figure, axes)
     figure.suptitle(f"{data}: what size costs (down is better)")
     _save(figure, path)
 
 
-def _micros(plot: Axes) -> None:
-    plot.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+def _plain(plot: Axes) -> None:
+    _ticks(plot.yaxis, lambda value, _: f"{value:,.10g}", (1.0, 2.0, 5.0))
     plot.grid(visible=True, which="major", linewidth=0.4, alpha=0.6)
     plot.spines[["top", "right"]].set_visible(False)
+
+
+def _ticks(axis: Axis, text: Callable[[float, int], str], at: tuple[float, ...]) -> None:
+    axis.set_major_locator(LogLocator(subs=at))
+    axis.set_major_formatter(FuncFormatter(text))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _legend(figure: Figure, plots: Iterable[Axes]) -> None:
+    """Name every engine once, whichever of the plots it is in."""
+    found: dict[str, Any] = {}
+    for plot in plots:
+        lines, names = plot.get_legend_handles_labels()
+        found = dict(zip(names, lines, strict=True)) | found
+    names = sorted(found)
+    handles = [found[name] for name in names]
+    figure.legend(handles, names, loc="outside right upper", frameon=False)
 
 
 def _save(figure: Figure, path: Path) -> None:
