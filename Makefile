@@ -85,7 +85,7 @@ bench: build ## every benchmark with its peers; results in benches/results/
 	$(BIN)/python benches/summary.py benches/results
 
 $(VENV)/.ready-vectors: $(READY)
-	@if command -v uv >/dev/null; then uv pip install -q --python $(BIN)/python --group bench-vectors; \
+	@if uv pip install --help 2>/dev/null | grep -q -e --group; then uv pip install -q --python $(BIN)/python --group bench-vectors; \
 	else $(BIN)/python -m pip install -q --group bench-vectors; fi
 	@touch $@
 
