@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from vectors import report, worker
+from vectors import masks, report, worker
 from vectors.datasets import MAKERS, DataSet
 from vectors.orchestra import PARTS, Wanted, default_engines, default_threads, measure
 from vectors.race import efs_for_recall, race
@@ -25,6 +25,7 @@ def main() -> None:
 def make(arguments: argparse.Namespace) -> None:
     for data in _sets(arguments):
         data.make()
+        masks.make(data)
         print(data.folder)
 
 

@@ -35,6 +35,14 @@ class Filtered:
     truth: Ids
 
 
+def make(data: DataSet) -> None:
+    """Make every mask and its truth, where they are not there yet."""
+    for kind in KINDS:
+        for share in SHARES:
+            for _ in filtered(data, kind, share):
+                pass
+
+
 def filtered(data: DataSet, kind: str, share: float) -> Iterator[Filtered]:
     """Yield every group of one kind of filter.
 
