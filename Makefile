@@ -11,9 +11,12 @@ KILLS ?= 10000
 MUTATIONS ?= 100000
 CUTS ?= 10000
 MINUTES ?= 60
+# A run over a thousand vectors only shows that all of it works: little time, and no committed rows.
+SELF_CHECK = --data clustered --seconds 0.2 --again --results target/vectors/self-check/vectors.jsonl
+VECTORS = $(if $(SIZES),--sizes $(SIZES)) $(if $(DATA),--data $(DATA)) $(if $(filter 1000,$(SIZES)),$(SELF_CHECK))
 
 .DEFAULT_GOAL := help
-.PHONY: help tools venv build demo test test-rust test-python lint format deny bench crash power-cuts fuzz soak wheel clean
+.PHONY: help tools venv build demo test test-rust test-python lint format deny bench bench-vectors crash power-cuts fuzz soak wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +83,14 @@ bench: build ## every benchmark with its peers; results in benches/results/
 	NT_BENCH_RESULTS=$(CURDIR)/benches/results CARGO_TARGET_DIR=target/peers cargo run -q --release --manifest-path benches/peers/rust/Cargo.toml
 	NT_BENCH_RESULTS=$(CURDIR)/benches/results $(BIN)/python -m pytest -q benches -p no:cacheprovider
 	$(BIN)/python benches/summary.py benches/results
+
+$(VENV)/.ready-vectors: $(READY)
+	@if uv pip install --help 2>/dev/null | grep -q -e --group; then uv pip install -q --python $(BIN)/python --group bench-vectors; \
+	else $(BIN)/python -m pip install -q --group bench-vectors; fi
+	@touch $@
+
+bench-vectors: build $(VENV)/.ready-vectors ## vector indexes beside peers; SIZES="10000 100000" DATA=clustered ARGS=
+	PYTHONPATH=benches:benches/peers $(BIN)/python -m vectors run $(VECTORS) $(ARGS)
 
 crash: build ## kills and power cuts of writers, damaged copies (hours); KILLS=n CUTS=n MUTATIONS=n for fewer
 	NT_MEMORY_KILLS=$(KILLS) NT_MEMORY_POWER_CUTS=$(CUTS) NT_MEMORY_MUTATIONS=$(MUTATIONS) $(BIN)/python -m pytest tests/crash

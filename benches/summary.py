@@ -92,8 +92,9 @@ GOALS: list[tuple[str, str, str, float]] = [
 
 
 def read(folder: Path) -> Rows:
-    """Return the rows of every file by name."""
-    lines = [line for path in sorted(folder.glob("*.jsonl")) for line in path.open()]
+    """Return the rows of every file by name; those of vector indexes have a report of their own."""
+    paths = (path for path in sorted(folder.glob("*.jsonl")) if path.stem != "vectors")
+    lines = [line for path in paths for line in path.open()]
     return {row["name"]: row for row in map(json.loads, lines)}
 
 

@@ -1,0 +1,1 @@
+"""Vector indexes beside each other: same data, same parameters, same questions."""
