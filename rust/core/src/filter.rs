@@ -2,6 +2,7 @@
 
 #![allow(clippy::cast_precision_loss, reason = "numbers are compared as doubles, as the specification says")]
 
+use roaring::RoaringBitmap;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
@@ -310,6 +311,21 @@ impl Compiled {
             Self::Or(parts) => parts.iter().any(|part| part.holds(version, catalog)),
             Self::Not(part) => !part.holds(version, catalog),
             Self::Test(field, test) => test.holds(*field, &field.read(version), catalog),
+        }
+    }
+
+    /// Records among which are all that it can hold for, where attributes say so.
+    pub(crate) fn records(&self, catalog: &Catalog) -> Option<RoaringBitmap> {
+        match self {
+            Self::And(parts) => parts.iter().filter_map(|part| part.records(catalog)).reduce(|a, b| a & b),
+            Self::Or(parts) => {
+                let all: Option<Vec<_>> = parts.iter().map(|part| part.records(catalog)).collect();
+                all?.into_iter().reduce(|a, b| a | b)
+            }
+            Self::Test(Field::Attribute(name), Test::Among(words, numbers)) if numbers.is_empty() => {
+                Some(catalog.with_words(*name, words))
+            }
+            _ => None,
         }
     }
 

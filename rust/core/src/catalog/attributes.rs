@@ -84,6 +84,23 @@ impl Attributes {
         Some(place)
     }
 
+    /// Names and words of what is kept at a place; a list has several.
+    pub(super) fn words(&self, at: u32) -> Vec<(Symbol, Symbol)> {
+        let mut words = Vec::new();
+        let Some((count, mut rest)) = self.words.get(at as usize..).and_then(<[u32]>::split_first) else {
+            return words;
+        };
+        for _ in 0..*count {
+            let Some(([name, kind], content)) = rest.split_first_chunk::<2>() else { break };
+            let Some((content, behind)) = content.split_at_checked(length_of(*kind)) else { break };
+            if *kind != NUMBER {
+                words.extend(content.iter().map(|word| (*name, *word)));
+            }
+            rest = behind;
+        }
+        words
+    }
+
     /// The attribute of a name among those kept at a place.
     pub(super) fn find(&self, at: u32, name: Symbol) -> Option<Value<'_>> {
         let (count, mut rest) = self.words.get(at as usize..)?.split_first()?;

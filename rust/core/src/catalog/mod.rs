@@ -3,6 +3,7 @@
 
 mod attributes;
 mod ids;
+mod postings;
 mod profiles;
 mod rows;
 mod tidy;
@@ -20,6 +21,7 @@ pub(crate) use self::view::{Bound, Entry, Version};
 pub(crate) use self::words::{Interner, NONE, Symbol};
 
 use self::ids::Ids;
+use self::postings::Postings;
 use self::rows::Rows;
 use crate::column::{Sparse, put};
 use crate::error::{Error, Result};
@@ -48,6 +50,7 @@ pub(crate) struct Catalog {
     pub spaces: Vec<VectorStore>,
     codes: Vec<Codes>,
     rows: Rows,
+    postings: Postings,
     ids: Ids,
     /// The greatest version of each record; [`NONE`] where there is no record any more.
     heads: Vec<u32>,
@@ -73,8 +76,9 @@ impl Catalog {
     }
 
     /// The record that an embedding belongs to.
-    pub(crate) fn owner(&self, space: u16, slot: u32) -> Option<Entry<'_>> {
-        self.record(*self.codes[usize::from(space)].owners.get(slot as usize)?)
+    #[inline]
+    pub(crate) fn owner(&self, space: u16, slot: u32) -> Option<u32> {
+        self.codes[usize::from(space)].owners.get(slot as usize).copied()
     }
 
     /// Records of which only the tombstone is left.
@@ -157,8 +161,32 @@ impl Catalog {
             codes.slots.set(row, Some(slot));
             codes.sources.set(row, Some(*source).filter(|source| *source != meta.version));
         }
+        self.post(record, row);
         self.link(record, row);
         Ok(())
+    }
+
+    /// Let filters find a record by what one of its versions has.
+    fn post(&mut self, record: u32, row: u32) {
+        let (profile, words) = self.posted(row);
+        self.postings.add(record, profile, words);
+    }
+
+    /// What a version is found by: its profile, and the words of its attributes.
+    fn posted(&self, row: u32) -> (u32, Vec<(Symbol, Symbol)>) {
+        let at = self.rows.attributes.get(row);
+        let words = if at == NONE { Vec::new() } else { self.rows.kept.words(at) };
+        (self.rows.profile[row as usize], words)
+    }
+
+    /// Records among which are all that have a version with one of these profiles.
+    pub(crate) fn with_profiles(&self, profiles: impl Iterator<Item = usize>) -> RoaringBitmap {
+        self.postings.of_profiles(profiles)
+    }
+
+    /// Records among which are all that have a version with one of these words as an attribute.
+    pub(crate) fn with_words(&self, name: Symbol, words: &[Symbol]) -> RoaringBitmap {
+        self.postings.of_words(name, words)
     }
 
     fn add_record(&mut self, id: &str) -> Result<u32> {
@@ -231,11 +259,19 @@ impl Catalog {
             free(space, freed);
         }
         let mut after = NONE;
-        for row in kept {
-            self.point(record, after, row);
-            after = row;
+        for row in &kept {
+            self.point(record, after, *row);
+            after = *row;
         }
         self.point(record, after, NONE);
+        for row in &dropped {
+            let (profile, words) = self.posted(*row);
+            self.postings.remove(record, profile, &words);
+        }
+        // What versions share was taken from those that stay, too.
+        for row in &kept {
+            self.post(record, *row);
+        }
         for row in dropped {
             self.rows.remove(row);
         }
@@ -279,8 +315,10 @@ impl Catalog {
             .iter()
             .map(|codes| codes.slots.bytes() + codes.owners.capacity() * 4 + codes.sources.bytes())
             .sum();
-        let records =
-            (self.heads.capacity() + self.free.capacity()) * 4 + self.forgotten.serialized_size() + self.ids.bytes();
+        let records = (self.heads.capacity() + self.free.capacity()) * 4
+            + self.forgotten.serialized_size()
+            + self.ids.bytes()
+            + self.postings.bytes();
         self.vector_bytes() + self.rows.bytes() + codes + records + self.names.bytes() + self.namespaces.bytes()
     }
 }

@@ -1,6 +1,7 @@
 //! Letting go of what only erased versions had: strings, profiles, attributes, commits.
 
 use super::Catalog;
+use super::postings::Postings;
 use super::profiles::Profile;
 use super::words::{Interner, NONE, Symbol};
 
@@ -38,14 +39,16 @@ impl Catalog {
     /// Keep of all that versions share only what some version has; records, rows and slots stay
     /// where they are.
     pub(super) fn tidy(&mut self) {
-        let live: Vec<u32> = self.entries().flat_map(|entry| entry.versions().map(|version| version.row)).collect();
+        let live: Vec<(u32, u32)> =
+            self.entries().flat_map(|entry| entry.versions().map(move |version| (entry.record, version.row))).collect();
         let mut names = Moved::new(std::mem::take(&mut self.names));
         let mut namespaces = Moved::new(std::mem::take(&mut self.namespaces));
         let profiles = std::mem::take(&mut self.rows.profiles);
         let attributes = std::mem::take(&mut self.rows.kept);
         let commits = std::mem::take(&mut self.rows.commits);
         let mut moved_profiles = vec![NONE; profiles.all().len()];
-        for row in live {
+        self.postings = Postings::default();
+        for (record, row) in live {
             let at = row as usize;
             let profile = &mut moved_profiles[self.rows.profile[at] as usize];
             if *profile == NONE {
@@ -72,6 +75,7 @@ impl Catalog {
                 let copied = self.rows.kept.copy(&attributes, place, |symbol| names.symbol(symbol, to));
                 self.rows.attributes.set(row, copied);
             }
+            self.post(record, row);
         }
         self.rows.erased = 0;
     }

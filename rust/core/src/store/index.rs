@@ -5,38 +5,57 @@
 //! slow, and never under a manual clock: a backtest gives the same bytes with every engine.
 
 use super::Shared;
+use crate::catalog::Version;
+use roaring::RoaringBitmap;
+
 use super::ops::{Query, RecordedBy};
 use super::ranking::{self, Candidate};
 use super::search::{Found, Prepared};
 
 /// Candidates below which a scan is quick enough.
-const SCAN_BELOW: usize = 10_000;
+const SCAN_BELOW: usize = 20_000;
 /// A step of a walk takes as long as a scan of so many.
 const SCANNED_A_STEP: usize = 64;
 /// Candidates a place, where more than similarity decides.
 const CANDIDATES_A_PLACE: usize = 10;
-/// Share of what is stored that has to be in scope: a walk does not know the filter.
-const LEAST_SHARE: f64 = 0.5;
+/// Where so many of all are in scope, a walk that does not know the filter meets enough of them.
+const MOST: f64 = 0.5;
+/// Records that are looked at to know how many pass.
+const SAMPLE: usize = 256;
+/// Records in scope where a filtered walk begins, beside those near the query.
+const SEEDS: usize = 32;
+
+/// A walk that is worth its while.
+struct Walk {
+    ef: usize,
+    /// Go only to records in scope.
+    filtered: bool,
+}
 
 /// The candidates that the index finds; `None` where a scan has to.
 pub(super) fn find(shared: &Shared, prepared: &Prepared<'_>, is_backtest: bool) -> Option<Found> {
     let unit = prepared.unit.as_deref()?;
     let space = shared.catalog.spaces.get(usize::from(prepared.space))?;
     let wanted = wanted(prepared.query, space.ef_search());
-    let ef = match prepared.query.exact {
+    let walk = match prepared.query.exact {
         Some(true) => return None,
-        Some(false) => wanted,
+        Some(false) => Walk { ef: wanted, filtered: prepared.among.is_some() },
         None if is_backtest => return None,
-        None => walk_length(shared, prepared, wanted)?,
+        None => plan(shared, prepared, wanted)?,
     };
-    let candidates = candidates(shared, prepared, space.nearest(unit, ef)?);
+    let found = if walk.filtered {
+        space.nearest_among(unit, walk.ef, &seeds(shared, prepared), |slot| in_scope(shared, prepared, slot))?
+    } else {
+        space.nearest(unit, walk.ef)?
+    };
+    let candidates = candidates(shared, prepared, found);
     // Fewer than asked for: who knows whether there are more.
     (candidates.len() >= prepared.query.top_k).then(|| Found { candidates, forgotten: forgotten(shared, prepared) })
 }
 
-/// How many nodes a walk keeps; `None` where the answer has to be exact, or a scan is quicker.
+/// The walk; `None` where the answer has to be exact, or a scan is quicker.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share")]
-fn walk_length(shared: &Shared, prepared: &Prepared<'_>, wanted: usize) -> Option<usize> {
+fn plan(shared: &Shared, prepared: &Prepared<'_>, wanted: usize) -> Option<Walk> {
     let head = shared.head;
     let sees_all = match prepared.query.recorded_by {
         RecordedBy::Now => true,
@@ -44,12 +63,58 @@ fn walk_length(shared: &Shared, prepared: &Prepared<'_>, wanted: usize) -> Optio
         RecordedBy::Commit(commit) => commit >= head.commit,
     };
     let scope = prepared.matcher.scope();
-    if !sees_all || scope.latest > prepared.as_of || scope.versions < SCAN_BELOW {
+    if !sees_all || scope.latest > prepared.as_of {
         return None;
     }
-    let share = scope.versions as f64 / shared.catalog.versions().max(1) as f64;
-    let ef = (wanted as f64 / share) as usize;
-    (share >= LEAST_SHARE && ef * SCANNED_A_STEP <= scope.versions).then_some(ef)
+    let most = prepared.among.as_ref().map_or(scope.versions, |among| among.len() as usize);
+    if most < SCAN_BELOW {
+        return None;
+    }
+    let passing = most as f64 * if prepared.is_decided() { 1.0 } else { passing_share(shared, prepared) };
+    let share = passing / shared.catalog.versions().max(1) as f64;
+    let filtered = share < MOST;
+    let ef = if filtered { wanted } else { (wanted as f64 / share) as usize };
+    let is_quicker = passing as usize >= SCAN_BELOW.max(ef.saturating_mul(SCANNED_A_STEP));
+    is_quicker.then_some(Walk { ef, filtered })
+}
+
+/// About how many of the records that may pass do.
+#[allow(clippy::cast_precision_loss, reason = "a small number")]
+fn passing_share(shared: &Shared, prepared: &Prepared<'_>) -> f64 {
+    let passing = sample(shared, prepared, SAMPLE).filter(|version| prepared.admits(*version));
+    passing.count() as f64 / SAMPLE as f64
+}
+
+/// Versions that show, of records spread over those that may pass.
+fn sample<'a>(shared: &'a Shared, prepared: &Prepared<'a>, count: usize) -> impl Iterator<Item = Version<'a>> {
+    let among = prepared.among.as_ref();
+    let all = among.map_or(u64::from(shared.catalog.end()), RoaringBitmap::len);
+    let nth = move |n: usize| u32::try_from(all * n as u64 / count as u64).unwrap_or(u32::MAX);
+    let record = move |n: u32| among.map_or(Some(n), |among| among.select(n));
+    let bound = prepared.bound;
+    let versions: Vec<Version<'a>> = (0..count)
+        .filter_map(|n| record(nth(n)))
+        .filter_map(|record| shared.catalog.record(record)?.select(bound))
+        .collect();
+    versions.into_iter()
+}
+
+fn seeds(shared: &Shared, prepared: &Prepared<'_>) -> Vec<u32> {
+    let slots = sample(shared, prepared, SEEDS).filter_map(|version| version.slot(prepared.space));
+    slots.filter(|slot| in_scope(shared, prepared, *slot)).collect()
+}
+
+/// Whether a filtered walk may go to a slot; what this does not look at is looked at in the end.
+fn in_scope(shared: &Shared, prepared: &Prepared<'_>, slot: u32) -> bool {
+    let Some(record) = shared.catalog.owner(prepared.space, slot) else { return false };
+    let may_pass = prepared.among.as_ref().is_none_or(|among| among.contains(record));
+    may_pass
+        && (prepared.is_decided()
+            || shared
+                .catalog
+                .record(record)
+                .and_then(|entry| entry.select(prepared.bound))
+                .is_some_and(|version| prepared.admits(version)))
 }
 
 /// How many of the most similar are ranked.
@@ -64,7 +129,7 @@ fn wanted(query: &Query, ef_search: usize) -> usize {
 /// Of what a walk found, those that the question sees and admits.
 fn candidates(shared: &Shared, prepared: &Prepared<'_>, found: Vec<(u32, f32)>) -> Vec<Candidate> {
     let candidate = |(slot, cosine): (u32, f32)| {
-        let entry = shared.catalog.owner(prepared.space, slot)?;
+        let entry = shared.catalog.record(shared.catalog.owner(prepared.space, slot)?)?;
         let version = entry.select(prepared.bound)?;
         // A former embedding of a record is not the one that shows.
         let shows = version.slot(prepared.space) == Some(slot) && !entry.forgotten() && prepared.admits(version);
@@ -75,6 +140,8 @@ fn candidates(shared: &Shared, prepared: &Prepared<'_>, found: Vec<(u32, f32)>) 
 
 /// Forgotten records that the question would have met.
 fn forgotten(shared: &Shared, prepared: &Prepared<'_>) -> usize {
-    let shown = shared.catalog.tombstones().filter_map(|entry| entry.select(prepared.bound));
+    let among = prepared.among.as_ref();
+    let tombstones = shared.catalog.tombstones().filter(|entry| among.is_none_or(|among| among.contains(entry.record)));
+    let shown = tombstones.filter_map(|entry| entry.select(prepared.bound));
     shown.filter(|version| version.slot(prepared.space).is_some() && prepared.admits(*version)).count()
 }

@@ -1,6 +1,7 @@
 //! Which versions a question is about.
 
 use rayon::prelude::*;
+use roaring::RoaringBitmap;
 
 use crate::catalog::{Catalog, Profile, Usage, Version};
 use crate::error::Result;
@@ -70,6 +71,23 @@ impl<'a> Matcher<'a> {
             }
         }
         scope
+    }
+
+    /// Records among which are all that pass; `None` where that would be most of them.
+    pub(super) fn records(&self) -> Option<RoaringBitmap> {
+        let by_word = self.filter.as_ref().and_then(|filter| filter.records(self.catalog));
+        let is_few = self.scope().versions * 2 < self.catalog.versions();
+        let passing = (0..self.verdicts.len()).filter(|profile| self.verdicts[*profile] != Verdict::None);
+        let by_profile = is_few.then(|| self.catalog.with_profiles(passing));
+        match (by_word, by_profile) {
+            (Some(a), Some(b)) => Some(a & b),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Whether a version passes as soon as its profile does.
+    pub(super) fn is_decided(&self) -> bool {
+        !self.verdicts.contains(&Verdict::Each)
     }
 
     #[inline]

@@ -1,10 +1,10 @@
 //! Searches: filter as of a time, score, rank, fetch.  Where the index does not answer, every
 //! record is looked at.
 
-use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
+use roaring::RoaringBitmap;
 
 use super::horizon::{bound, check_scope};
 use super::matcher::Matcher;
@@ -32,6 +32,8 @@ pub(super) struct Prepared<'a> {
     pub as_of: i64,
     pub bound: Bound,
     pub matcher: Matcher<'a>,
+    /// Records among which are all matches, where those are few.
+    pub among: Option<RoaringBitmap>,
     pub space: u16,
     pub unit: Option<Vec<f32>>,
     pub key: Option<Key>,
@@ -155,11 +157,14 @@ fn prepare<'a>(shared: &'a Shared, query: &'a Query, now: i64) -> Result<Prepare
         }
         None => (shared.catalog.space(&query.space).map_or(u16::MAX, |(number, _)| number), None),
     };
+    // A small store is read faster than its postings.
+    let among = if shared.catalog.end() < PARALLEL_FROM { None } else { matcher.records() };
     Ok(Prepared {
         query,
         as_of,
         bound: bound(as_of, query.recorded_by),
         matcher,
+        among,
         space,
         unit,
         key: query.order_by.as_deref().map(|key| Key::parse(key, &shared.catalog)).transpose()?,
@@ -167,13 +172,27 @@ fn prepare<'a>(shared: &'a Shared, query: &'a Query, now: i64) -> Result<Prepare
 }
 
 fn find(shared: &Shared, prepared: &Prepared<'_>) -> Found {
+    let Some(among) = &prepared.among else { return find_among_all(shared, prepared) };
+    let records: Vec<u32> = among.iter().collect();
+    let find_in = |records: &[u32]| find_in(shared, prepared, records.iter().copied());
+    if records.len() < CHUNK as usize {
+        find_in(&records)
+    } else {
+        gather(records.par_chunks(CHUNK as usize).map(find_in))
+    }
+}
+
+fn find_among_all(shared: &Shared, prepared: &Prepared<'_>) -> Found {
     let end = shared.catalog.end();
     if end < PARALLEL_FROM {
         return find_in(shared, prepared, 0..end);
     }
     let starts: Vec<u32> = (0..end).step_by(CHUNK as usize).collect();
-    let parts: Vec<Found> =
-        starts.into_par_iter().map(|start| find_in(shared, prepared, start..end.min(start + CHUNK))).collect();
+    gather(starts.into_par_iter().map(|start| find_in(shared, prepared, start..end.min(start + CHUNK))))
+}
+
+fn gather(parts: impl IndexedParallelIterator<Item = Found>) -> Found {
+    let parts: Vec<Found> = parts.collect();
     let mut all = Found::default();
     all.candidates.reserve(parts.iter().map(|part| part.candidates.len()).sum());
     for part in parts {
@@ -183,7 +202,7 @@ fn find(shared: &Shared, prepared: &Prepared<'_>) -> Found {
     all
 }
 
-fn find_in(shared: &Shared, prepared: &Prepared<'_>, records: Range<u32>) -> Found {
+fn find_in(shared: &Shared, prepared: &Prepared<'_>, records: impl Iterator<Item = u32>) -> Found {
     let mut found = Found::default();
     let space = shared.catalog.spaces.get(usize::from(prepared.space));
     for entry in records.filter_map(|record| shared.catalog.record(record)) {
@@ -207,6 +226,11 @@ fn find_in(shared: &Shared, prepared: &Prepared<'_>, records: Range<u32>) -> Fou
 }
 
 impl Prepared<'_> {
+    /// Whether what may pass passes, but for its times.
+    pub(super) fn is_decided(&self) -> bool {
+        self.matcher.is_decided() && self.query.min_trust.is_none()
+    }
+
     pub(super) fn admits(&self, version: Version<'_>) -> bool {
         self.matcher.admits(version)
             && !version.is_expired(self.as_of)

@@ -195,6 +195,26 @@ impl VectorStore {
     /// What a walk through the graph and a scan of what waits find, the most similar first; `None`
     /// where there is no graph, or too much waits.
     pub(crate) fn nearest(&self, unit: &[f32], ef: usize) -> Option<Vec<(u32, f32)>> {
+        self.found(unit, |_| true, |graph| graph.search(&self.codes, unit, ef))
+    }
+
+    /// The same of slots that a filter admits; it begins near the query, and at `seeds`.
+    pub(crate) fn nearest_among(
+        &self,
+        unit: &[f32],
+        ef: usize,
+        seeds: &[u32],
+        admits: impl Fn(u32) -> bool,
+    ) -> Option<Vec<(u32, f32)>> {
+        self.found(unit, &admits, |graph| graph.search_among(&self.codes, unit, ef, seeds, &admits))
+    }
+
+    fn found(
+        &self,
+        unit: &[f32],
+        admits: impl Fn(u32) -> bool,
+        walk: impl FnOnce(&Graph) -> Vec<(u32, f32)>,
+    ) -> Option<Vec<(u32, f32)>> {
         let graph = self.graph.as_ref()?;
         // Taken before the walk: what is linked meanwhile is found by one of the two.
         let waiting: Vec<u32> = {
@@ -202,9 +222,9 @@ impl VectorStore {
             if waiting.len() > MOST_WAITING {
                 return None;
             }
-            waiting.iter().copied().collect()
+            waiting.iter().copied().filter(|slot| admits(*slot)).collect()
         };
-        let mut found = graph.search(&self.codes, unit, ef);
+        let mut found = walk(graph);
         if !waiting.is_empty() {
             found.extend(waiting.into_iter().map(|slot| (slot, self.codes.dot(unit, slot))));
             sort(&mut found);

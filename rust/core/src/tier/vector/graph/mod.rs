@@ -145,6 +145,11 @@ impl Graph {
         self.neighbours(0, slot).filter(|(_, pinned)| *pinned).map(|(next, _)| next)
     }
 
+    /// Links of a node on level 0.
+    fn base_width(&self) -> usize {
+        2 * self.config.m
+    }
+
     fn state(&self, slot: u32) -> u8 {
         self.states[slot as usize].load(Ordering::Acquire)
     }

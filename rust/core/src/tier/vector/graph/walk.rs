@@ -143,6 +143,95 @@ impl Graph {
         })
     }
 
+    /// The same of slots that a filter admits.  The walk goes from one of them to the next, past
+    /// neighbours that it does not admit to theirs (Patel and others, 2024).
+    pub(crate) fn search_among(
+        &self,
+        codes: &Codes,
+        unit: &[f32],
+        ef: usize,
+        seeds: &[u32],
+        admits: &dyn Fn(u32) -> bool,
+    ) -> Vec<(u32, f32)> {
+        const NEAR: usize = 16;
+        let Some((top, entry)) = self.entry() else { return Vec::new() };
+        Scratch::with(|scratch| {
+            let start = self.descend(codes, unit, Key::new(distance(codes, unit, entry), entry), top, 0);
+            self.nearest(codes, unit, start, 0, NEAR, scratch);
+            let near = scratch.pool.iter().map(|key| key.slot()).filter(|slot| admits(*slot));
+            let mut start: Vec<Key> = near
+                .chain(seeds.iter().copied().filter(|slot| self.holds(*slot)))
+                .map(|slot| Key::new(distance(codes, unit, slot), slot))
+                .collect();
+            start.sort_unstable();
+            start.dedup();
+            self.nearest_among(codes, unit, &start, ef, admits, scratch);
+            let found = scratch.pool.iter().filter(|key| self.state(key.slot()) == LINKED);
+            found.map(|key| (key.slot(), 1.0 - key.distance())).collect()
+        })
+    }
+
+    /// Fill the pool with the `ef` nearest admitted nodes that a walk over admitted ones meets.
+    fn nearest_among(
+        &self,
+        codes: &Codes,
+        unit: &[f32],
+        start: &[Key],
+        ef: usize,
+        admits: &dyn Fn(u32) -> bool,
+        scratch: &mut Scratch,
+    ) {
+        scratch.visited.clear();
+        scratch.pool.clear();
+        start.iter().for_each(|key| assert!(scratch.visited.insert(key.slot())));
+        start.iter().take(ef).for_each(|key| scratch.pool.push(*key));
+        let mut passed = Visited::default();
+        passed.clear();
+        let enough = self.base_width();
+        let mut next = 0;
+        while let Some(key) = scratch.pool.get_mut(next) {
+            if !key.is_open() {
+                next += 1;
+                continue;
+            }
+            key.close();
+            let slot = key.slot();
+            let mut fresh = std::mem::take(&mut scratch.fresh);
+            fresh.clear();
+            let mut passages: Vec<u32> = Vec::new();
+            for (near, _) in self.neighbours(0, slot) {
+                if !admits(near) {
+                    passages.push(near);
+                } else if scratch.visited.insert(near) {
+                    codes.prefetch(near);
+                    fresh.push(near);
+                }
+            }
+            for passage in passages {
+                if fresh.len() >= enough {
+                    break;
+                }
+                if !passed.insert(passage) {
+                    continue;
+                }
+                for (far, _) in self.neighbours(0, passage) {
+                    if admits(far) && scratch.visited.insert(far) {
+                        codes.prefetch(far);
+                        fresh.push(far);
+                    }
+                }
+            }
+            next += 1;
+            for slot in &fresh {
+                let key = Key::new(distance(codes, unit, *slot), *slot);
+                if let Some(at) = scratch.offer(key, ef) {
+                    next = next.min(at);
+                }
+            }
+            scratch.fresh = fresh;
+        }
+    }
+
     /// Go from level `from` to just above level `to`, each time to the nearest node that steps lead to.
     pub(super) fn descend(&self, codes: &Codes, unit: &[f32], start: Key, from: usize, to: usize) -> Key {
         let mut best = start;
