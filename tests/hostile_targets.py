@@ -107,6 +107,7 @@ def values_by_key(memory, rng):
             ("get_record", "kept", None, None),
             ("settle", "nobody", {"reward": 1.0}, None),
             ("search_similar", "kept", VECTOR, 10),
+            ("search_batch", "kept", [VECTOR], 10),
             ("replay", "nobody"),
         ]
     )

@@ -45,6 +45,7 @@ CALLS = {
     "write": lambda memory: memory.store.commit([Write(OTHER)]),
     "recall": lambda memory: memory.recall(embedding=VECTOR),
     "search_similar": lambda memory: memory.search_similar("trades", VECTOR),
+    "search_batch": lambda memory: memory.search_batch("trades", [VECTOR]),
     "log_recall": lambda memory: memory.store.log_recall("recall", b"{}"),
     "recall_log": lambda memory: memory.store.recall_log("recall"),
     "peek": lambda memory: memory.store.peek("risk", "limit"),

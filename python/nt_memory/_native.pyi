@@ -2,6 +2,9 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any, final
 
+import numpy as np
+import numpy.typing as npt
+
 from nt_memory.store import Commit, NamespaceOptions, Op, Query, RawRecord, SearchResult
 
 __all__ = [
@@ -63,11 +66,11 @@ class Store:
         cache_max_bytes: int,
         track_access: bool,
         spaces: Sequence[tuple[str, int, str, str, str | None]],
-        vector: tuple[str, int, int, int] = ("auto", 16, 200, 64),
         compression: bool,
         max_memory_bytes: int,
         durability: str,
         clock: Clock,
+        vector: tuple[str, int, int, int] | None = None,
         seed: int | None = None,
     ) -> Store: ...
     @staticmethod
@@ -101,6 +104,9 @@ class Store:
     ) -> RawRecord | None: ...
     def versions(self, id: str, /) -> list[RawRecord]: ...
     def vector_search(self, query: Query, /) -> SearchResult: ...
+    def vector_search_many(
+        self, query: Query, vectors: npt.NDArray[np.float32], /
+    ) -> list[SearchResult]: ...
     def select(
         self, namespace: str | None = None, tree: Mapping[str, Any] | None = None, /
     ) -> list[str]: ...

@@ -33,15 +33,15 @@ class LoggedRecall:
     hits: list[list[Any]]
 
     def result(self, store: Store) -> SearchResult:
-        """Return what was answered, with the records as they were; without those forgotten since."""
+        """Return what was answered, with the records as they were, but for those forgotten."""
         query = self.query
-        matches = []
-        for row in self.hits:
-            record = store.fetch(
-                row[0], query.as_of, query.recorded_by_time, query.recorded_by_commit
-            )
+        matches: list[Match] = []
+        for id_, *row in self.hits:
+            record = store.fetch(id_, query.as_of, query.recorded_by_time, query.recorded_by_commit)
             if record is not None:
-                matches.append(Match(*row, record if query.bodies else None))
+                version, score, similarity, recency, importance, outcome = row
+                parts = (similarity, recency, importance, outcome)
+                matches.append(Match(id_, version, score, *parts, record if query.bodies else None))
         forgotten = self.forgotten + len(self.hits) - len(matches)
         as_of = 0 if query.as_of is None else query.as_of
         return SearchResult(matches, self.matched, forgotten, self.exact, self.commit, as_of)

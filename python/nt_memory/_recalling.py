@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nt_memory import _recall_log
 from nt_memory._handle import TEXT, Handle
 from nt_memory._remembering import held_by
 from nt_memory._shown import shown
-from nt_memory._values import as_vector, finite
+from nt_memory._values import as_vector, as_vectors, finite
 from nt_memory.clock import from_micros, micros, to_micros
 from nt_memory.errors import CorruptionError, ForgottenError, RecordNotFoundError
 from nt_memory.filters import Filter
@@ -184,14 +185,34 @@ class Recalling(Handle):
         ...     memory.search_similar("states", [0.0, 1.0])
         [('a', 0.5)]
         """
-        query = Query(
-            vector=as_vector(embedding),
-            namespace=namespace,
-            top_k=_top_k(top_k),
-            weights=_SIMILARITY_ALONE,
-            bodies=False,
-        )
-        return [(match.id, match.score) for match in self._store.vector_search(query).matches]
+        query = _nearest(namespace, top_k)
+        found = self._store.vector_search(replace(query, vector=as_vector(embedding)))
+        return _pairs(found)
+
+    def search_batch(
+        self, namespace: str, embeddings: npt.ArrayLike, top_k: int = 10
+    ) -> list[list[tuple[str, float]]]:
+        """Return what `search_similar` returns, for each row of an array of shape ``(n, dim)``.
+
+        On all cores; what others write meanwhile may be seen by some of the rows.
+
+        Examples
+        --------
+        >>> from datetime import datetime, timezone
+        >>> from nt_memory import MemoryConfig, MemorySystem, Record, VectorSpace
+        >>> at = datetime(2024, 1, 2, tzinfo=timezone.utc)
+        >>> config = MemoryConfig(cold_engine="memory", spaces={"state": VectorSpace(dim=2)})
+        >>> with MemorySystem(config) as memory:
+        ...     record = Record(
+        ...         namespace="states", kind="state", event_time=at, id="a", embedding=[1.0, 0.0]
+        ...     )
+        ...     id = memory.remember(record)
+        ...     memory.search_batch("states", [[0.0, 1.0], [2.0, 0.0]])
+        [[('a', 0.5)], [('a', 1.0)]]
+        """
+        vectors = as_vectors(embeddings)
+        results = self._store.vector_search_many(_nearest(namespace, top_k), vectors)
+        return [_pairs(result) for result in results]
 
     def replay(self, recall_id: str) -> Recall:
         """Compute a logged recall again, as the store was then, and compare.
@@ -254,6 +275,14 @@ class Recalling(Handle):
             msg = f"space={shown(space)} with text: text is compared in the space 'text'"
             raise ValueError(msg)
         return self._embed([text])[0], TEXT
+
+
+def _nearest(namespace: str, top_k: int) -> Query:
+    return Query(namespace=namespace, top_k=_top_k(top_k), weights=_SIMILARITY_ALONE, bodies=False)
+
+
+def _pairs(result: SearchResult) -> list[tuple[str, float]]:
+    return [(match.id, match.score) for match in result.matches]
 
 
 def _recall(id_: str, query: Query, result: SearchResult, commit: int | None = None) -> Recall:

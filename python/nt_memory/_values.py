@@ -37,18 +37,27 @@ def as_vector(value: npt.ArrayLike, name: str = "embedding") -> Vector:
     InvalidEmbeddingError
         It has another dtype than integers or floats, or not one dimension.
     """
+    return _floats(value, name, 1, "one dimension, as in vector.ravel()")
+
+
+def as_vectors(value: npt.ArrayLike, name: str = "embeddings") -> Vector:
+    """Return the same of an array of two dimensions, a vector a row."""
+    return _floats(value, name, 2, "two dimensions, a vector a row, as in vectors[None]")
+
+
+def _floats(value: npt.ArrayLike, name: str, dimensions: int, wanted: str) -> Vector:
     import numpy as np
 
     try:
         given = np.asarray(value)
     except ValueError as error:  # ragged lists
-        msg = f"{name}: {error}; give a flat sequence of floats"
+        msg = f"{name}: {error}; give floats of {wanted}"
         raise InvalidEmbeddingError(msg) from error
     if given.dtype.kind not in "fiu":
         msg = f"{name} has dtype {given.dtype}: give floats (float32 is kept as it is)"
         raise InvalidEmbeddingError(msg)
-    if given.ndim != 1 or not given.size:
-        msg = f"{name} has shape {given.shape}: give one dimension, as in vector.ravel()"
+    if given.ndim != dimensions or not given.size:
+        msg = f"{name} has shape {given.shape}: give {wanted}"
         raise InvalidEmbeddingError(msg)
     with np.errstate(over="ignore"):  # becomes infinite, which the engine refuses
         vector: Vector = given.astype(np.float32)

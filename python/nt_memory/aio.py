@@ -148,6 +148,7 @@ class AsyncMemorySystem:
     get_record = _in_pool(MemorySystem.get_record)
     recall = _in_pool(MemorySystem.recall)
     search_similar = _in_pool(MemorySystem.search_similar)
+    search_batch = _in_pool(MemorySystem.search_batch)
     replay = _in_pool(MemorySystem.replay)
     export = _in_pool(MemorySystem.export)
     import_ = _in_pool(MemorySystem.import_)

@@ -227,8 +227,9 @@ class SearchResult:
 
     ``matched`` counts the visible records that passed the filter (those that
     the index found, where it answered), ``forgotten`` those that would have
-    but were forgotten, ``exact`` says that every match was looked at, ``commit`` is the last batch the
-    search saw and ``as_of`` the time it was asked for.
+    but were forgotten, ``exact`` says that every match was looked at,
+    ``commit`` is the last batch the search saw and ``as_of`` the time it was
+    asked for.
     """
 
     matches: list[Match]
@@ -297,6 +298,12 @@ class Store(Protocol):
 
     def vector_search(self, query: Query, /) -> SearchResult:
         """Filter, score and rank records as of a time."""
+        ...
+
+    def vector_search_many(
+        self, query: Query, vectors: npt.NDArray[np.float32], /
+    ) -> list[SearchResult]:
+        """Do so for each row of an array of shape ``(n, dim)``, without records."""
         ...
 
     def select(

@@ -1,5 +1,6 @@
 """vector_search: who is a candidate, and what a result tells."""
 
+import numpy as np
 import pytest
 
 from conformance.builders import (
@@ -21,7 +22,7 @@ from nt_memory.errors import (
     NamespaceError,
     VectorError,
 )
-from nt_memory.store import Write
+from nt_memory.store import Query, Write
 
 
 def test_an_empty_store_has_no_matches(store):
@@ -36,7 +37,17 @@ def test_all_matches_are_counted_and_top_k_returned(store):
     assert (len(result.matches), result.matched) == (2, 3)
 
 
-def test_every_search_is_exact(store):
+def test_many_searches_give_what_each_gives(store):
+    for name, at_axis in (("a", 0), ("b", 1)):
+        write(store, name, embeddings={"state": axis(at_axis)})
+    rows = np.stack([axis(0), axis(1)])
+    query = Query(top_k=1)
+    assert store.vector_search_many(query, rows) == [
+        search(store, vector=row, top_k=1, bodies=False) for row in rows
+    ]
+
+
+def test_a_small_search_is_exact(store):
     assert search(store).exact is True
 
 

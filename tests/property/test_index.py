@@ -59,9 +59,7 @@ def test_a_walk_finds_what_a_scan_finds_whatever_happened_before(engine):
 
 
 def test_a_question_about_the_past_keeps_its_answer_with_an_index():
-    run_state_machine_as_test(
-        on(AgainstItsPast, Native("memory", vector=MEETS_ONE)), settings=HALF
-    )
+    run_state_machine_as_test(on(AgainstItsPast, Native("memory", vector=MEETS_ONE)), settings=HALF)
 
 
 def test_switching_engines_changes_no_answer_under_a_manual_clock():
@@ -78,10 +76,8 @@ def walk_forward(vector, exact):
         state = rng.standard_normal(4).astype(np.float32)
         nearest = Query(vector=state, top_k=1, weights=(1.0, 0.0, 0.0, 0.0), exact=exact)
         answers.append(plain(store.vector_search(nearest)))
-        record = RawRecord(
-            id=f"{step}", namespace="a", kind="x", event_time=clock.now_us(), known_at=clock.now_us(),
-            embeddings={"state": state},
-        )  # fmt: skip
+        now, seen = clock.now_us(), {"state": state}
+        record = RawRecord(f"{step}", "a", "x", event_time=now, known_at=now, embeddings=seen)
         store.commit([Write(record)])
         linked(store)
         clock.advance_us(HOUR)

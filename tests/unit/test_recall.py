@@ -309,6 +309,29 @@ def test_search_similar_refuses_top_k_out_of_range(memory):
         memory.search_similar("trades", axis(0), top_k=0)
 
 
+def test_search_batch_gives_for_each_row_what_search_similar_gives(memory):
+    memory.remember_many([record(id="x", embedding=axis(0)), record(id="y", embedding=axis(1))])
+    rows = [axis(0), axis(1), [1.0, 0.0, 1.0, 0.0]]
+    assert memory.search_batch("trades", rows, top_k=1) == [
+        memory.search_similar("trades", row, top_k=1) for row in rows
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (axis(0), r"embeddings has shape \(4,\): give two dimensions"),
+        (np.zeros((0, 4)), "give two dimensions"),
+        ([["a"]], "embeddings has dtype"),
+        (np.zeros((1, 3)), "has 3 dimensions; the space has 4"),
+        (np.full((1, 4), np.nan), "every value must be finite"),
+    ],
+)
+def test_search_batch_refuses_what_is_no_batch(memory, rows, told):
+    with pytest.raises((InvalidEmbeddingError, DimensionMismatchError), match=told):
+        memory.search_batch("trades", rows)
+
+
 # --- explaining ---
 
 

@@ -18,6 +18,9 @@ from nt_memory.testing._version import Bound, Entry, Version
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    import numpy.typing as npt
+
     from nt_memory.store import Op
 
 
@@ -181,6 +184,14 @@ class ModelStore:
             msg = f"record {id} was forgotten; its content is gone, use a new id"
             raise ForgottenError(msg)
         return sorted((version.record for version in entry.versions), key=lambda raw: raw.version)
+
+    def vector_search_many(
+        self, query: Query, vectors: npt.NDArray[np.float32], /
+    ) -> list[SearchResult]:
+        """Do so for each row of an array of shape ``(n, dim)``, without records."""
+        return [
+            self.vector_search(replace(query, vector=vector, bodies=False)) for vector in vectors
+        ]
 
     def vector_search(self, query: Query, /) -> SearchResult:
         """Filter, score and rank records as of a time."""

@@ -6,6 +6,7 @@ use nt_memory::{
     CacheConfig, ColdEngine, GraphConfig, Quantization, RecordedBy, Store, StoreConfig, VectorConfig, VectorEngine,
     VectorSpace,
 };
+use numpy::PyReadonlyArray2;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -18,7 +19,7 @@ use crate::{batch, query, record};
 /// How often a batch looks for room in the queue: for half a minute.
 const MAX_SLICES: usize = 600;
 /// Records from which a search takes long enough to be worth interrupting.
-const LONG_SEARCH: usize = 100_000;
+const LONG_SEARCH: usize = 2_000_000;
 /// Keys from which a scan does.
 const LONG_SCAN: usize = 10_000;
 
@@ -219,6 +220,21 @@ impl PyStore {
             interruptible(py, move || store.search(&query))?
         };
         query::result(py, result)
+    }
+
+    /// The same for each row of a float32 array of shape (n, dim), without records.
+    #[pyo3(signature = (query, vectors, /))]
+    fn vector_search_many<'py>(
+        &self,
+        py: Python<'py>,
+        query: &Bound<'py, PyAny>,
+        vectors: PyReadonlyArray2<'py, f32>,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let query = query::from_python(query)?;
+        let vectors: Vec<Vec<f32>> = vectors.as_array().rows().into_iter().map(|row| row.to_vec()).collect();
+        let store = Arc::clone(&self.inner);
+        let results = interruptible(py, move || store.search_many(&query, &vectors))?;
+        results.into_iter().map(|result| query::result(py, result)).collect()
     }
 
     /// Return the ids of all records that pass a filter, whenever they show.

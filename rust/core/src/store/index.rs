@@ -43,12 +43,14 @@ pub(super) fn find(shared: &Shared, prepared: &Prepared<'_>, is_backtest: bool) 
         None if is_backtest => return None,
         None => plan(shared, prepared, wanted)?,
     };
-    let found = if walk.filtered {
-        space.nearest_among(unit, walk.ef, &seeds(shared, prepared), |slot| in_scope(shared, prepared, slot))?
+    let plain = if walk.filtered { Vec::new() } else { candidates(shared, prepared, space.nearest(unit, walk.ef)?) };
+    let candidates = if plain.len() < prepared.query.top_k {
+        // All that is near the query may be out of scope.
+        let in_scope = |slot| in_scope(shared, prepared, slot);
+        candidates(shared, prepared, space.nearest_among(unit, wanted, &seeds(shared, prepared), in_scope)?)
     } else {
-        space.nearest(unit, walk.ef)?
+        plain
     };
-    let candidates = candidates(shared, prepared, found);
     // Fewer than asked for: who knows whether there are more.
     (candidates.len() >= prepared.query.top_k).then(|| Found { candidates, forgotten: forgotten(shared, prepared) })
 }
@@ -107,14 +109,14 @@ fn seeds(shared: &Shared, prepared: &Prepared<'_>) -> Vec<u32> {
 /// Whether a filtered walk may go to a slot; what this does not look at is looked at in the end.
 fn in_scope(shared: &Shared, prepared: &Prepared<'_>, slot: u32) -> bool {
     let Some(record) = shared.catalog.owner(prepared.space, slot) else { return false };
-    let may_pass = prepared.among.as_ref().is_none_or(|among| among.contains(record));
-    may_pass
-        && (prepared.is_decided()
-            || shared
-                .catalog
-                .record(record)
-                .and_then(|entry| entry.select(prepared.bound))
-                .is_some_and(|version| prepared.admits(version)))
+    let admits = || {
+        let shown = shared.catalog.record(record).and_then(|entry| entry.select(prepared.bound));
+        shown.is_some_and(|version| prepared.admits(version))
+    };
+    match &prepared.among {
+        Some(among) => among.contains(record) && (prepared.is_decided() || admits()),
+        None => admits(),
+    }
 }
 
 /// How many of the most similar are ranked.

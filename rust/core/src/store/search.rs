@@ -20,6 +20,8 @@ use crate::filter::Filter;
 const PARALLEL_FROM: u32 = 8192;
 /// Records a task.
 const CHUNK: u32 = 4096;
+/// Searches between two looks at the lock: writers wait for it.
+const BATCH: usize = 64;
 /// Most hits that diversity chooses.
 const MAX_DIVERSE: usize = 100;
 /// How long a search waits for a forget that is between disk and memory.
@@ -86,18 +88,45 @@ impl Store {
         Ok(ids)
     }
 
+    /// Search for each of several vectors in place of the query's own, without records, on all
+    /// cores.  What is written meanwhile is seen by none, some or all.
+    ///
+    /// # Errors
+    /// Those of [`Self::search`]; then there is no answer for any.
+    pub fn search_many(&self, query: &Query, vectors: &[Vec<f32>]) -> Result<Vec<SearchResult>> {
+        self.inner.ensure_usable()?;
+        check_arguments(query)?;
+        let now = self.inner.now();
+        let mut results = Vec::with_capacity(vectors.len());
+        for batch in vectors.chunks(BATCH) {
+            // Taken here: a task that waited for it would keep the pool from whoever holds it.
+            let shared = self.inner.shared.read();
+            let search = |vector: &Vec<f32>| {
+                let query = Query { vector: Some(vector.clone()), ..query.clone() };
+                self.ranked_in(&shared, &query, now)
+            };
+            let found: Result<Vec<SearchResult>> = batch.par_iter().map(search).collect();
+            results.extend(found?);
+        }
+        Ok(results)
+    }
+
     /// The matches without their records, from one state of the catalogue.
     fn ranked(&self, query: &Query) -> Result<SearchResult> {
         let now = self.inner.now();
         let shared = self.inner.shared.read();
-        let prepared = prepare(&shared, query, now)?;
-        let indexed = index::find(&shared, &prepared, self.inner.clock.is_manual());
+        self.ranked_in(&shared, query, now)
+    }
+
+    fn ranked_in(&self, shared: &Shared, query: &Query, now: i64) -> Result<SearchResult> {
+        let prepared = prepare(shared, query, now)?;
+        let indexed = index::find(shared, &prepared, self.inner.clock.is_manual());
         let exact = indexed.is_none();
-        let mut found = indexed.unwrap_or_else(|| find(&shared, &prepared));
+        let mut found = indexed.unwrap_or_else(|| find(shared, &prepared));
         let head = shared.head.commit;
         Ok(SearchResult {
             matched: found.candidates.len(),
-            matches: Ranking { shared: &shared, prepared: &prepared }.rank(&mut found.candidates),
+            matches: Ranking { shared, prepared: &prepared }.rank(&mut found.candidates),
             forgotten: found.forgotten,
             exact,
             commit: match query.recorded_by {

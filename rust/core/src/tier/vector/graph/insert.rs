@@ -16,7 +16,9 @@ impl Graph {
     /// Link nodes on all cores, in no fixed order.
     pub(crate) fn insert_all(&self, codes: &Codes, slots: &[u32]) {
         let (first, rest) = slots.split_at(slots.len().min(ALONE.saturating_sub(self.len())));
-        first.iter().for_each(|slot| self.insert(codes, *slot));
+        for slot in first {
+            self.insert(codes, *slot);
+        }
         rest.par_iter().for_each(|slot| self.insert(codes, *slot));
     }
 

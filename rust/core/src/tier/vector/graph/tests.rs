@@ -158,7 +158,9 @@ fn scattered(count: usize) -> Vec<[f32; DIM]> {
 
 fn built(count: usize) -> Kept {
     let mut kept = Kept::new(GraphConfig::default());
-    scattered(count).into_iter().for_each(|vector| kept.insert(vector));
+    for vector in scattered(count) {
+        kept.insert(vector);
+    }
     kept
 }
 
@@ -205,11 +207,15 @@ fn a_node_that_was_cut_off_is_told_and_linked_again() {
 #[test]
 fn after_everybody_is_removed_the_graph_begins_anew() {
     let mut kept = built(300);
-    (0..300).for_each(|_| kept.remove(0));
+    for _ in 0..300 {
+        kept.remove(0);
+    }
     assert!(kept.found().is_empty());
     kept.repair();
     kept.check();
-    scattered(300).into_iter().for_each(|vector| kept.insert(vector));
+    for vector in scattered(300) {
+        kept.insert(vector);
+    }
     kept.check();
     assert_eq!(kept.slots, 300, "slots are used again");
 }

@@ -183,8 +183,10 @@ impl Graph {
     ) {
         scratch.visited.clear();
         scratch.pool.clear();
-        start.iter().for_each(|key| assert!(scratch.visited.insert(key.slot())));
-        start.iter().take(ef).for_each(|key| scratch.pool.push(*key));
+        for key in start {
+            scratch.visited.insert(key.slot());
+        }
+        scratch.pool.extend(start.iter().take(ef));
         let mut passed = Visited::default();
         passed.clear();
         let enough = self.base_width();

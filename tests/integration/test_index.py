@@ -1,0 +1,128 @@
+"""A large memory answers by its index where it may, and finds what a scan finds."""
+
+import time
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from builders import START
+from nt_memory import Filter, MemoryConfig, MemorySystem, Record, VectorSpace, Weights, ge
+
+SIZE = 60_000
+DIM = 16
+NEAREST = Weights(1.0, 0.0, 0.0, 0.0)
+PATIENCE = 120.0
+
+
+def state(number):
+    """Return a point of one of 100 clusters."""
+    rng = np.random.default_rng(number)
+    centre = np.random.default_rng(number % 100 + 10**6).normal(size=DIM)
+    return (centre + 0.5 * rng.normal(size=DIM)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def memory():
+    """A memory by the system's clock, with records that are all known."""
+    config = MemoryConfig(cold_engine="memory", spaces={"state": VectorSpace(dim=DIM)})
+    with MemorySystem(config) as memory:
+        for start in range(0, SIZE, 10_000):
+            memory.remember_many(
+                Record(
+                    id=f"r{n}",
+                    namespace="half" if n % 2 else "other/half",
+                    kind="state",
+                    agent_id=f"agent {n % 10}",
+                    event_time=START + timedelta(minutes=n),
+                    embedding=state(n),
+                    attributes={"tenth": f"{n % 10}", "place": float(n)},
+                )
+                for n in range(start, start + 10_000)
+            )
+        end = time.monotonic() + PATIENCE
+        while memory.stats()["l2_waiting"]:
+            assert time.monotonic() < end, "what was written is not linked"
+            time.sleep(0.05)
+        yield memory
+
+
+def share_found(memory, scope, queries=40, top_k=10):
+    """Return which share of the nearest the index finds, and whether it answered each time."""
+    found, indexed = 0, 0
+    for number in range(queries):
+        ask = {"embedding": state(10**7 + number), "weights": NEAREST, "log": False, **scope}
+        answer = memory.recall(top_k=top_k, **ask)
+        truth = memory.recall(top_k=top_k, exact=True, **ask)
+        assert truth.exact
+        assert len(answer.hits) == len(truth.hits) == top_k
+        indexed += not answer.exact
+        found += len({hit.id for hit in answer.hits} & {hit.id for hit in truth.hits})
+    return found / queries / top_k, indexed == queries
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {},
+        {"namespace": "half"},
+        {"namespace": "half", "filter": Filter(agent_id=[f"agent {n}" for n in range(1, 8)])},
+        {"filter": Filter(attributes={"tenth": ["0", "1", "2", "3"]})},
+        {"filter": Filter(attributes={"place": ge(SIZE * 0.4)})},
+    ],
+    ids=["everything", "a namespace", "some agents", "an attribute", "a range"],
+)
+def test_the_index_finds_what_a_scan_finds(memory, scope):
+    share, indexed = share_found(memory, scope)
+    assert indexed
+    assert share >= 0.95
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"filter": Filter(agent_id="agent 3")},
+        {"filter": Filter(attributes={"tenth": "4"}), "namespace": "half"},
+        {"filter": Filter(attributes={"place": ge(SIZE - 20)})},
+    ],
+    ids=["an agent", "nobody", "the last"],
+)
+def test_a_filter_that_leaves_few_is_answered_exactly(memory, scope):
+    answer = memory.recall(embedding=state(5), **scope)
+    truth = memory.recall(embedding=state(5), exact=True, **scope)
+    assert answer.exact
+    assert answer.hits == truth.hits
+
+
+def test_a_question_that_leaves_something_later_out_is_answered_exactly(memory):
+    past = START + timedelta(minutes=SIZE - 2)
+    answer = memory.recall(embedding=state(5), as_of=past, recorded_by=None)
+    assert answer.exact
+    assert memory.recall(embedding=state(5), recorded_by=answer.commit - 1).exact
+    assert not memory.recall(embedding=state(5), recorded_by=answer.commit).exact
+
+
+def test_a_replay_of_what_the_index_found_is_read_from_the_log(memory):
+    asked = memory.recall(embedding=state(6))
+    assert not asked.exact
+    assert memory.replay(asked.id) == asked
+
+
+def test_what_was_just_written_is_found(memory):
+    point = -10 * state(1)
+    id_ = memory.remember(
+        Record(
+            namespace="half",
+            kind="new",
+            event_time=START,
+            embedding=point,
+            attributes={"tenth": "0"},
+        )
+    )
+    answer = memory.recall(embedding=point, top_k=1, weights=NEAREST)
+    assert (answer.hits[0].id, answer.exact) == (id_, False)
+    memory.forget([id_])
+    answer = memory.recall(embedding=point, top_k=1, weights=NEAREST)
+    assert (answer.hits[0].id != id_, answer.forgotten) == (True, 1)
+    assert memory.stats()["l2_engine"] == "compact"
+    assert memory.verify() == []
