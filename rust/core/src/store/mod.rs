@@ -7,6 +7,7 @@ mod horizon;
 mod index;
 mod indexer;
 mod load;
+mod lock;
 mod matcher;
 mod ops;
 mod plan;
@@ -34,6 +35,7 @@ pub use queue::Pending;
 pub use read::Value;
 
 use self::directory::{let_go, located, lock_directory};
+use self::lock::Lock;
 use self::queue::Queue;
 use self::state::{Head, NamespaceState, Namespaces};
 use crate::catalog::{Catalog, Entry};
@@ -112,7 +114,7 @@ impl Shared {
 
 pub(crate) struct Inner {
     pub hot: HotCache,
-    pub shared: RwLock<Shared>,
+    pub shared: Lock<Shared>,
     cold: RwLock<Option<Box<dyn ColdStore>>>,
     pub queue: Queue,
     indexing: indexer::Signal,
@@ -233,7 +235,7 @@ impl Store {
         let inner = Arc::new(Inner {
             hot: HotCache::new(config.cache, Arc::clone(&config.clock)),
             ids: IdSource::new(config.seed, shared.head.generation),
-            shared: RwLock::new(shared),
+            shared: Lock::new(shared),
             cold: RwLock::new(Some(cold)),
             queue: Queue::default(),
             indexing: indexer::Signal::default(),

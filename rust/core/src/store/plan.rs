@@ -253,8 +253,14 @@ impl<'a> Planner<'a> {
     }
 
     pub(crate) fn namespace(&self, name: &str) -> Option<NamespaceState> {
+        let shared = self.inner.shared.read();
+        self.namespace_in(&shared, name)
+    }
+
+    /// The same for who holds the lock.
+    pub(crate) fn namespace_in(&self, shared: &Shared, name: &str) -> Option<NamespaceState> {
         let staged = self.own.namespaces.get(name).or_else(|| self.group.namespaces.get(name));
-        staged.copied().or_else(|| self.inner.shared.read().namespace(name).copied())
+        staged.or_else(|| shared.namespace(name)).copied()
     }
 
     /// The value that a reader would get, with its expiry.

@@ -28,7 +28,8 @@ impl Planner<'_> {
         if !self.is_purged(id) {
             let shared = self.inner.shared.read();
             if let Some(entry) = shared.catalog.entry(id) {
-                let horizon = self.namespace(entry.namespace()).and_then(|state| state.horizon_at(self.now));
+                let state = self.namespace_in(&shared, entry.namespace());
+                let horizon = state.and_then(|state| state.horizon_at(self.now));
                 if orders.is_empty() && horizon.is_some_and(|horizon| entry.is_erased(horizon)) {
                     return Ok(None);
                 }
