@@ -31,7 +31,7 @@ _MAX_FILE = 16 * 1024
 _MAX_COUNT = 2**63 - 1
 _MAX_DIM = 8192
 _MAX_M = 64
-_MAX_EF = 10_000
+_MAX_EF = 4096
 _MAX_SEED = 2**64 - 1
 
 
@@ -128,9 +128,9 @@ class VectorConfig:
     m
         Links of a node of the graph, 4 to 64; twice as many on its lowest level.
     ef_construction
-        Nodes looked at for the links of a new one, `m` to 10,000.
+        Nodes looked at for the links of a new one, `m` to 4,096.
     ef_search
-        Nodes that a search keeps on its way, 1 to 10,000: more find more, and
+        Nodes that a search keeps on its way, 1 to 4,096: more find more, and
         take longer.
     quantization
         How a vector is kept: ``"f16"`` or ``"f32"``.  Scores come from this code.

@@ -16,6 +16,8 @@ use super::search::{Found, Prepared};
 const SCAN_BELOW: usize = 20_000;
 /// A step of a walk takes as long as a scan of so many.
 const SCANNED_A_STEP: usize = 64;
+/// Nodes that a walk keeps at most: each goes to its place among them.
+const MAX_EF: usize = 4096;
 /// Candidates a place, where more than similarity decides.
 const CANDIDATES_A_PLACE: usize = 10;
 /// Where so many of all are in scope, a walk that does not know the filter meets enough of them.
@@ -39,6 +41,7 @@ pub(super) fn find(shared: &Shared, prepared: &Prepared<'_>, is_backtest: bool) 
     let wanted = wanted(prepared.query, space.ef_search());
     let walk = match prepared.query.exact {
         Some(true) => return None,
+        _ if wanted > MAX_EF => return None,
         Some(false) => Walk { ef: wanted, filtered: prepared.among.is_some() },
         None if is_backtest => return None,
         None => plan(shared, prepared, wanted)?,
@@ -75,7 +78,7 @@ fn plan(shared: &Shared, prepared: &Prepared<'_>, wanted: usize) -> Option<Walk>
     let passing = most as f64 * if prepared.is_decided() { 1.0 } else { passing_share(shared, prepared) };
     let share = passing / shared.catalog.versions().max(1) as f64;
     let filtered = share < MOST;
-    let ef = if filtered { wanted } else { (wanted as f64 / share) as usize };
+    let ef = if filtered { wanted } else { ((wanted as f64 / share) as usize).min(MAX_EF) };
     let is_quicker = passing as usize >= SCAN_BELOW.max(ef.saturating_mul(SCANNED_A_STEP));
     is_quicker.then_some(Walk { ef, filtered })
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use parking_lot::Mutex;
+use roaring::RoaringBitmap;
 
 use super::codes::Codes;
 use super::graph::{Audit, Graph, GraphConfig, MAX_SLOTS, Repair};
@@ -65,6 +66,7 @@ pub struct VectorStore {
     pub(crate) definition: VectorSpace,
     config: VectorConfig,
     codes: Codes,
+    live: RoaringBitmap,
     free: Vec<u32>,
     slots: u32,
     graph: Option<Graph>,
@@ -93,6 +95,7 @@ impl VectorStore {
             definition,
             config,
             codes,
+            live: RoaringBitmap::new(),
             free: Vec::new(),
             slots: 0,
             graph,
@@ -145,6 +148,7 @@ impl VectorStore {
             self.slots - 1
         });
         self.codes.write(slot, unit);
+        self.live.insert(slot);
         if self.graph.is_some() {
             self.waiting.get_mut().insert(slot);
         }
@@ -168,17 +172,20 @@ impl VectorStore {
     }
 
     fn begin_graph(&mut self) {
-        let free: BTreeSet<u32> = self.free.iter().copied().collect();
-        *self.waiting.get_mut() = (0..self.slots).filter(|slot| !free.contains(slot)).collect();
+        *self.waiting.get_mut() = self.live.iter().collect();
         self.graph = Some(Graph::new(self.config.graph));
     }
 
-    /// Find a vector no more.
-    pub fn remove(&mut self, slot: u32) {
-        match &self.graph {
-            Some(graph) if !self.waiting.get_mut().remove(&slot) => graph.remove(slot),
-            _ => self.free.push(slot),
+    /// Find a vector no more; `false` where there was none.
+    pub fn remove(&mut self, slot: u32) -> bool {
+        let was_there = self.live.remove(slot);
+        if was_there {
+            match &self.graph {
+                Some(graph) if !self.waiting.get_mut().remove(&slot) => graph.remove(slot),
+                _ => self.free.push(slot),
+            }
         }
+        was_there
     }
 
     /// The `k` embeddings most similar to a query, with their cosines, the most similar first.
@@ -234,15 +241,7 @@ impl VectorStore {
     }
 
     fn scan(&self, unit: &[f32]) -> Vec<(u32, f32)> {
-        let mut live = vec![true; self.slots as usize];
-        self.free.iter().for_each(|slot| live[*slot as usize] = false);
-        let waiting = self.waiting.lock();
-        let is_live = |slot: &u32| {
-            let in_graph = self.graph.as_ref().is_none_or(|graph| graph.holds(*slot) || waiting.contains(slot));
-            live[*slot as usize] && in_graph
-        };
-        let mut found: Vec<(u32, f32)> =
-            (0..self.slots).filter(is_live).map(|slot| (slot, self.codes.dot(unit, slot))).collect();
+        let mut found: Vec<(u32, f32)> = self.live.iter().map(|slot| (slot, self.codes.dot(unit, slot))).collect();
         sort(&mut found);
         found
     }
@@ -341,7 +340,7 @@ impl VectorStore {
     /// Vectors there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.slots as usize - self.free.len() - self.graph.as_ref().map_or(0, Graph::dead)
+        usize::try_from(self.live.len()).unwrap_or(usize::MAX)
     }
 
     /// Whether there is no vector.
@@ -365,4 +364,91 @@ impl VectorStore {
 /// The most similar first, then by slot.
 fn sort(found: &mut [(u32, f32)]) {
     found.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Quantization;
+
+    fn store(engine: VectorEngine, dim: usize) -> VectorStore {
+        let space = VectorSpace { name: "s".into(), dim, quantization: Quantization::F32, encoder: None };
+        let graph = GraphConfig { m: 4, ef_construction: 10 };
+        VectorStore::new(space, VectorConfig { engine, graph, ..VectorConfig::default() })
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Insert([f32; 3]),
+        Remove(u32),
+        Index,
+        Repair,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            5 => proptest::array::uniform3(0.1_f32..1.0).prop_map(Step::Insert),
+            3 => (0..30_u32).prop_map(Step::Remove),
+            2 => Just(Step::Index),
+            1 => Just(Step::Repair),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn both_engines_find_the_same(steps in proptest::collection::vec(step(), 1..80), query in proptest::array::uniform3(0.1_f32..1.0)) {
+            let (mut exact, mut compact) = (store(VectorEngine::Exact, 3), store(VectorEngine::Compact, 3));
+            // The slots of both, by the order of insertion.
+            let mut slots: Vec<(u32, u32)> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Insert(vector) => slots.push((exact.insert(&vector).unwrap(), compact.insert(&vector).unwrap())),
+                    Step::Remove(at) if (at as usize) < slots.len() => {
+                        let (a, b) = slots.swap_remove(at as usize);
+                        prop_assert!(exact.remove(a) && compact.remove(b));
+                        prop_assert!(!exact.remove(a) && !compact.remove(b));
+                    }
+                    Step::Remove(at) => prop_assert!(!compact.remove(at + 1000)),
+                    Step::Index => compact.index(),
+                    Step::Repair => compact.repair(),
+                }
+                prop_assert_eq!(exact.len(), compact.len());
+                prop_assert_eq!(compact.unreachable(), 0);
+                let cosines = |store: &VectorStore| {
+                    let found = store.search(&query, 5, 200).unwrap();
+                    found.into_iter().map(|(_, cosine)| cosine).collect::<Vec<_>>()
+                };
+                let (scanned, walked) = (cosines(&exact), cosines(&compact));
+                prop_assert_eq!(scanned.len(), walked.len());
+                prop_assert!(scanned.iter().zip(&walked).all(|(a, b)| (a - b).abs() < 1e-6), "{scanned:?} {walked:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_dimension_is_searched() {
+        let mut store = store(VectorEngine::Compact, 8192);
+        let axis = |at: usize| (0..8192).map(|other| if other % 64 == at { 1.0 } else { 0.0 }).collect::<Vec<f32>>();
+        let slots: Vec<u32> = (0..64).map(|at| store.insert(&axis(at)).unwrap()).collect();
+        store.index();
+        for (at, slot) in slots.into_iter().enumerate() {
+            assert_eq!(store.search(&axis(at), 1, 64).unwrap()[0].0, slot);
+        }
+    }
+
+    #[test]
+    fn a_large_space_gets_a_graph_by_itself() {
+        let mut store = store(VectorEngine::Auto, 2);
+        #[allow(clippy::cast_precision_loss, reason = "small numbers")]
+        for turn in 0..AUTO_FROM + 10 {
+            assert_eq!(store.engine(), if turn < AUTO_FROM { "exact" } else { "compact" });
+            let angle = turn as f32;
+            store.insert(&[angle.cos(), angle.sin()]).unwrap();
+        }
+        assert_eq!(store.waiting(), AUTO_FROM + 10);
+        store.index();
+        assert_eq!((store.waiting(), store.unreachable()), (0, 0));
+    }
 }
