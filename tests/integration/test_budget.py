@@ -75,7 +75,7 @@ def test_a_full_memory_says_what_to_do_and_goes_on(memory):
 
 def test_what_is_forgotten_makes_room(memory):
     count = fill(memory)
-    memory.forget([f"r{number}" for number in range(4000)])
+    memory.forget([f"r{number}" for number in range(count * 3 // 4)])
     memory.remember_many(records(500, count))
     assert taken(memory) <= BUDGET + 2 * SLACK
 

@@ -19,7 +19,7 @@ use crate::{batch, query, record};
 /// How often a batch looks for room in the queue: for half a minute.
 const MAX_SLICES: usize = 600;
 /// Records from which a search takes long enough to be worth interrupting.
-const LONG_SEARCH: usize = 2_000_000;
+const LONG_SEARCH: usize = 100_000;
 /// Keys from which a scan does.
 const LONG_SCAN: usize = 10_000;
 
@@ -213,13 +213,15 @@ impl PyStore {
     #[pyo3(signature = (query, /))]
     fn vector_search<'py>(&self, py: Python<'py>, query: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let query = query::from_python(query)?;
-        let result = if self.inner.record_count() < LONG_SEARCH {
-            guarded(py, || self.inner.search(&query))?
-        } else {
-            let store = Arc::clone(&self.inner);
-            interruptible(py, move || store.search(&query))?
-        };
-        query::result(py, result)
+        if self.inner.record_count() < LONG_SEARCH {
+            return query::result(py, guarded(py, || self.inner.search(&query))?);
+        }
+        // A walk is done before a thread is begun.
+        if let Some(result) = guarded(py, || self.inner.search_indexed(&query))? {
+            return query::result(py, result);
+        }
+        let store = Arc::clone(&self.inner);
+        query::result(py, interruptible(py, move || store.search(&query))?)
     }
 
     /// The same for each row of a float32 array of shape (n, dim), without records.

@@ -8,7 +8,7 @@ use super::Shared;
 use crate::catalog::Version;
 use roaring::RoaringBitmap;
 
-use super::ops::{Query, RecordedBy};
+use super::ops::RecordedBy;
 use super::ranking::{self, Candidate};
 use super::search::{Found, Prepared};
 
@@ -18,7 +18,7 @@ const SCAN_BELOW: usize = 20_000;
 const SCANNED_A_STEP: usize = 64;
 /// Nodes that a walk keeps at most: each goes to its place among them.
 const MAX_EF: usize = 4096;
-/// Candidates a place, where more than similarity decides.
+/// Candidates a place.
 const CANDIDATES_A_PLACE: usize = 10;
 /// Where so many of all are in scope, a walk that does not know the filter meets enough of them.
 const MOST: f64 = 0.5;
@@ -38,7 +38,7 @@ struct Walk {
 pub(super) fn find(shared: &Shared, prepared: &Prepared<'_>, is_backtest: bool) -> Option<Found> {
     let unit = prepared.unit.as_deref()?;
     let space = shared.catalog.spaces.get(usize::from(prepared.space))?;
-    let wanted = wanted(prepared.query, space.ef_search());
+    let wanted = prepared.query.top_k.saturating_mul(CANDIDATES_A_PLACE).max(space.ef_search());
     let walk = match prepared.query.exact {
         Some(true) => return None,
         _ if wanted > MAX_EF => return None,
@@ -120,15 +120,6 @@ fn in_scope(shared: &Shared, prepared: &Prepared<'_>, slot: u32) -> bool {
         Some(among) => among.contains(record) && (prepared.is_decided() || admits()),
         None => admits(),
     }
-}
-
-/// How many of the most similar are ranked.
-fn wanted(query: &Query, ef_search: usize) -> usize {
-    let weights = query.weights;
-    let others = query.half_life.map_or(0.0, |_| weights.recency) + weights.importance + weights.outcome;
-    let is_similarity_alone = others <= 0.0 && query.diversity <= 0.0;
-    let places = if is_similarity_alone { 1 } else { CANDIDATES_A_PLACE };
-    query.top_k.saturating_mul(places).max(ef_search)
 }
 
 /// Of what a walk found, those that the question sees and admits.

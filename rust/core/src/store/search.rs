@@ -55,18 +55,40 @@ impl Store {
     /// [`crate::Error::Horizon`] before what retention kept, the vector errors for a query that
     /// does not fit its space, [`crate::Error::Value`] for an argument out of range.
     pub fn search(&self, query: &Query) -> Result<SearchResult> {
+        match self.answer(query, Self::ranked)? {
+            Some(result) => Ok(result),
+            None => self.inner.placed(Err(missing("of a search"))),
+        }
+    }
+
+    /// The same where the index answers; `None` where a scan has to, which may take long.
+    ///
+    /// # Errors
+    /// Those of [`Self::search`].
+    pub fn search_indexed(&self, query: &Query) -> Result<Option<SearchResult>> {
+        if query.exact == Some(true) || query.vector.is_none() {
+            return Ok(None);
+        }
+        self.answer(query, Self::ranked_by_index)
+    }
+
+    fn answer<R: Into<Option<SearchResult>>>(
+        &self,
+        query: &Query,
+        rank: impl Fn(&Self, &Query) -> Result<R>,
+    ) -> Result<Option<SearchResult>> {
         self.inner.ensure_usable()?;
         let started = Instant::now();
         check_arguments(query)?;
         for _ in 0..ATTEMPTS {
-            let mut result = self.ranked(query)?;
+            let Some(mut result) = rank(self, query)?.into() else { return Ok(None) };
             if !query.bodies || self.attach(&mut result.matches)? {
                 self.inner.metrics.recalls.record_since(started);
-                return Ok(result);
+                return Ok(Some(result));
             }
             std::thread::sleep(SETTLE);
         }
-        self.inner.placed(Err(missing("of a search")))
+        Ok(None)
     }
 
     /// Ids of all records that pass a filter, whenever they show: by their greatest version,
@@ -118,23 +140,23 @@ impl Store {
         self.ranked_in(&shared, query, now)
     }
 
+    fn ranked_by_index(&self, query: &Query) -> Result<Option<SearchResult>> {
+        let now = self.inner.now();
+        let shared = self.inner.shared.read();
+        let prepared = prepare(&shared, query, now)?;
+        Ok(self.indexed(&shared, &prepared).map(|found| ranked(&shared, &prepared, found, false)))
+    }
+
     fn ranked_in(&self, shared: &Shared, query: &Query, now: i64) -> Result<SearchResult> {
         let prepared = prepare(shared, query, now)?;
-        let indexed = index::find(shared, &prepared, self.inner.clock.is_manual());
-        let exact = indexed.is_none();
-        let mut found = indexed.unwrap_or_else(|| find(shared, &prepared));
-        let head = shared.head.commit;
-        Ok(SearchResult {
-            matched: found.candidates.len(),
-            matches: Ranking { shared, prepared: &prepared }.rank(&mut found.candidates),
-            forgotten: found.forgotten,
-            exact,
-            commit: match query.recorded_by {
-                RecordedBy::Commit(commit) => commit.min(head),
-                _ => head,
-            },
-            as_of: prepared.as_of,
+        Ok(match self.indexed(shared, &prepared) {
+            Some(found) => ranked(shared, &prepared, found, false),
+            None => ranked(shared, &prepared, find(shared, &prepared), true),
         })
+    }
+
+    fn indexed(&self, shared: &Shared, prepared: &Prepared<'_>) -> Option<Found> {
+        index::find(shared, prepared, self.inner.clock.is_manual())
     }
 
     /// Fetch the records of all matches; `false` where one is being forgotten.
@@ -144,6 +166,21 @@ impl Store {
             found.record = Some(record);
         }
         Ok(true)
+    }
+}
+
+fn ranked(shared: &Shared, prepared: &Prepared<'_>, mut found: Found, exact: bool) -> SearchResult {
+    let head = shared.head.commit;
+    SearchResult {
+        matched: found.candidates.len(),
+        matches: Ranking { shared, prepared }.rank(&mut found.candidates),
+        forgotten: found.forgotten,
+        exact,
+        commit: match prepared.query.recorded_by {
+            RecordedBy::Commit(commit) => commit.min(head),
+            _ => head,
+        },
+        as_of: prepared.as_of,
     }
 }
 

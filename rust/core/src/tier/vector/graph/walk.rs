@@ -1,10 +1,8 @@
 //! Best-first search on one level.
 
-use std::cell::RefCell;
-use std::sync::atomic::Ordering;
-
-use super::{Graph, LINKED, PIN};
+use super::{Graph, LINKED};
 use crate::tier::vector::codes::Codes;
+use std::cell::RefCell;
 
 /// A node and how far it is, in one word that sorts by distance, then slot; the last bit says
 /// that its neighbours were looked at.
@@ -115,6 +113,50 @@ impl Scratch {
         })
     }
 
+    /// Begin a walk at some nodes, the nearest first.
+    fn begin(&mut self, start: &[Key], most: usize) {
+        self.visited.clear();
+        self.pool.clear();
+        for key in start {
+            self.visited.insert(key.slot());
+        }
+        self.pool.extend(start.iter().take(most).map(|key| key.opened()));
+    }
+
+    /// Look around the nearest node that was not looked around yet, until there is none; `around`
+    /// gives those not met before.
+    #[inline]
+    fn walk(
+        &mut self,
+        codes: &Codes,
+        unit: &[f32],
+        ef: usize,
+        mut around: impl FnMut(u32, &mut Visited, &mut Vec<u32>),
+    ) {
+        let mut fresh = std::mem::take(&mut self.fresh);
+        let mut next = 0;
+        while let Some(key) = self.pool.get_mut(next) {
+            next += 1;
+            if !key.is_open() {
+                continue;
+            }
+            key.close();
+            let slot = key.slot();
+            fresh.clear();
+            around(slot, &mut self.visited, &mut fresh);
+            for slot in &fresh {
+                codes.prefetch(*slot);
+            }
+            for slot in &fresh {
+                let key = Key::new(distance(codes, unit, *slot), *slot);
+                if let Some(at) = self.offer(key, ef) {
+                    next = next.min(at);
+                }
+            }
+        }
+        self.fresh = fresh;
+    }
+
     /// Put a node among the nearest `most`; returns its place.
     #[inline]
     fn offer(&mut self, key: Key, most: usize) -> Option<usize> {
@@ -181,57 +223,29 @@ impl Graph {
         admits: &dyn Fn(u32) -> bool,
         scratch: &mut Scratch,
     ) {
-        scratch.visited.clear();
-        scratch.pool.clear();
-        for key in start {
-            scratch.visited.insert(key.slot());
-        }
-        scratch.pool.extend(start.iter().take(ef));
         let mut passed = Visited::default();
         passed.clear();
-        let enough = self.base_width();
-        let mut next = 0;
-        while let Some(key) = scratch.pool.get_mut(next) {
-            if !key.is_open() {
-                next += 1;
-                continue;
-            }
-            key.close();
-            let slot = key.slot();
-            let mut fresh = std::mem::take(&mut scratch.fresh);
-            fresh.clear();
-            let mut passages: Vec<u32> = Vec::new();
+        let mut passages = Vec::new();
+        scratch.begin(start, ef);
+        scratch.walk(codes, unit, ef, |slot, visited, fresh| {
+            passages.clear();
             for (near, _) in self.neighbours(0, slot) {
                 if !admits(near) {
                     passages.push(near);
-                } else if scratch.visited.insert(near) {
-                    codes.prefetch(near);
+                } else if visited.insert(near) {
                     fresh.push(near);
                 }
             }
-            for passage in passages {
-                if fresh.len() >= enough {
+            for passage in &passages {
+                if fresh.len() >= self.base_width() {
                     break;
                 }
-                if !passed.insert(passage) {
-                    continue;
-                }
-                for (far, _) in self.neighbours(0, passage) {
-                    if admits(far) && scratch.visited.insert(far) {
-                        codes.prefetch(far);
-                        fresh.push(far);
-                    }
+                if passed.insert(*passage) {
+                    let far = self.neighbours(0, *passage).map(|(far, _)| far);
+                    fresh.extend(far.filter(|far| admits(*far) && visited.insert(*far)));
                 }
             }
-            next += 1;
-            for slot in &fresh {
-                let key = Key::new(distance(codes, unit, *slot), *slot);
-                if let Some(at) = scratch.offer(key, ef) {
-                    next = next.min(at);
-                }
-            }
-            scratch.fresh = fresh;
-        }
+        });
     }
 
     /// Go from level `from` to just above level `to`, each time to the nearest node that steps lead to.
@@ -264,40 +278,10 @@ impl Graph {
         ef: usize,
         scratch: &mut Scratch,
     ) {
-        scratch.visited.clear();
-        scratch.visited.insert(start.slot());
-        scratch.pool.clear();
-        scratch.pool.push(start.opened());
-        let mut next = 0;
-        while let Some(key) = scratch.pool.get_mut(next) {
-            if !key.is_open() {
-                next += 1;
-                continue;
-            }
-            key.close();
-            let slot = key.slot();
-            let mut fresh = std::mem::take(&mut scratch.fresh);
-            fresh.clear();
-            for link in self.links(level, slot) {
-                let word = link.load(Ordering::Relaxed);
-                if word == 0 {
-                    break;
-                }
-                let slot = (word & !PIN) - 1;
-                if scratch.visited.insert(slot) {
-                    codes.prefetch(slot);
-                    fresh.push(slot);
-                }
-            }
-            next += 1;
-            for slot in &fresh {
-                let key = Key::new(distance(codes, unit, *slot), *slot);
-                if let Some(at) = scratch.offer(key, ef) {
-                    next = next.min(at);
-                }
-            }
-            scratch.fresh = fresh;
-        }
+        scratch.begin(&[start], ef);
+        scratch.walk(codes, unit, ef, |slot, visited, fresh| {
+            fresh.extend(self.neighbours(level, slot).map(|(near, _)| near).filter(|near| visited.insert(*near)));
+        });
     }
 }
 
