@@ -155,6 +155,36 @@ mod tests {
         assert!(arena.chunks.iter().all(|chunk| chunk.as_ptr().align_offset(CHUNK_BYTES) == 0));
     }
 
+    /// Run in a child of this process, which a limit on memory does not outlive.
+    fn in_child(check: impl FnOnce() -> bool) -> bool {
+        // SAFETY: the child calls nothing but the check, and ends at once.
+        unsafe {
+            let child = libc::fork();
+            if child == 0 {
+                libc::_exit(i32::from(!check()));
+            }
+            let mut status = 0;
+            libc::waitpid(child, &raw mut status, 0) == child
+                && libc::WIFEXITED(status)
+                && libc::WEXITSTATUS(status) == 0
+        }
+    }
+
+    #[test]
+    fn where_there_is_no_memory_it_is_told_and_nothing_changed() {
+        const ENOUGH: libc::rlim_t = 1 << 34;
+        assert!(in_child(|| {
+            let mut arena: Arena<f32> = Arena::new(4096);
+            arena.reserve(10).unwrap();
+            arena.row_mut(9)[0] = 5.0;
+            let limit = libc::rlimit { rlim_cur: ENOUGH, rlim_max: ENOUGH };
+            // SAFETY: the limit is this child's own.
+            let is_limited = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) } == 0;
+            let refused = arena.reserve(u32::MAX >> 1);
+            is_limited && refused.is_err() && arena.rows == 10 && arena.row(9)[0].to_bits() == 5.0_f32.to_bits()
+        }));
+    }
+
     proptest! {
         #[test]
         fn rows_keep_what_was_written_while_the_arena_grows(width in 1_usize..9000, sizes in proptest::collection::vec(1_u32..300, 1..6)) {
