@@ -11,6 +11,7 @@ mod query;
 mod record;
 mod store;
 mod unpack;
+mod vectors;
 mod waiting;
 
 use pyo3::prelude::*;
@@ -33,6 +34,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<clock::PyClock>()?;
     module.add_class::<namespace::PyNamespace>()?;
     module.add_class::<store::PyStore>()?;
+    module.add_class::<vectors::PyVectorStore>()?;
     module.add_function(wrap_pyfunction!(pack::pack, module)?)?;
     module.add_function(wrap_pyfunction!(unpack::unpack, module)?)?;
     module.add_function(wrap_pyfunction!(distance_kernel, module)?)?;
