@@ -1,5 +1,7 @@
 //! Columns: one value a row, and little room for what is the same in most rows.
 
+use crate::tier::vector::kernel;
+
 /// A column that ends with its last value that is not the default.
 pub(crate) struct Sparse<T> {
     values: Vec<T>,
@@ -16,6 +18,12 @@ impl<T: Copy> Sparse<T> {
         self.values.get(row as usize).copied().unwrap_or(self.default)
     }
 
+    /// Ask for a value before it is read.
+    #[inline]
+    pub(crate) fn prefetch(&self, row: u32) {
+        prefetch_at(&self.values, row);
+    }
+
     /// Set a value; `None` is the default, and takes no room behind the last other one.
     pub(crate) fn set(&mut self, row: u32, value: Option<T>) {
         let row = row as usize;
@@ -30,6 +38,12 @@ impl<T: Copy> Sparse<T> {
     pub(crate) fn bytes(&self) -> usize {
         self.values.capacity() * size_of::<T>()
     }
+}
+
+/// Ask for a value of a column before it is read.
+#[inline]
+pub(crate) fn prefetch_at<T>(column: &[T], row: u32) {
+    kernel::prefetch(column.get(row as usize..=row as usize).unwrap_or_default());
 }
 
 /// Set a value of a column that has one for every row.

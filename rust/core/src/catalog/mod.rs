@@ -23,7 +23,7 @@ pub(crate) use self::words::{Interner, NONE, Symbol};
 use self::ids::Ids;
 use self::postings::Postings;
 use self::rows::Rows;
-use crate::column::{Sparse, put};
+use crate::column::{Sparse, prefetch_at, put};
 use crate::error::{Error, Result};
 use crate::record::Meta;
 use crate::tier::vector::{VectorConfig, VectorSpace, VectorStore};
@@ -68,6 +68,22 @@ impl Catalog {
     pub(crate) fn record(&self, record: u32) -> Option<Entry<'_>> {
         let head = self.heads.get(record as usize).copied().filter(|head| *head != NONE)?;
         Some(Entry { catalog: self, record, head })
+    }
+
+    /// Ask for where a record's versions are.
+    #[inline]
+    pub(crate) fn prefetch_record(&self, record: u32) {
+        prefetch_at(&self.heads, record);
+    }
+
+    /// Ask for the greatest version of a record, which should be near by now.
+    #[inline]
+    pub(crate) fn prefetch_version(&self, record: u32, space: u16) {
+        let row = self.heads.get(record as usize).copied().unwrap_or(NONE);
+        self.rows.prefetch(row);
+        if let Some(codes) = self.codes.get(usize::from(space)) {
+            codes.slots.prefetch(row);
+        }
     }
 
     /// A version by its row.

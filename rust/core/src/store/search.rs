@@ -20,6 +20,8 @@ use crate::filter::Filter;
 const PARALLEL_FROM: u32 = 8192;
 /// Records a task.
 const CHUNK: u32 = 4096;
+/// Records that are asked for before they are read.
+const AHEAD: usize = 64;
 /// Searches between two looks at the lock: writers wait for it.
 const BATCH: usize = 64;
 /// Most hits that diversity chooses.
@@ -268,27 +270,48 @@ fn gather(parts: impl IndexedParallelIterator<Item = Found>) -> Found {
     all
 }
 
-fn find_in(shared: &Shared, prepared: &Prepared<'_>, records: impl Iterator<Item = u32>) -> Found {
+/// Look at some records.  Each is spread over columns that no processor cache holds, so a batch of
+/// them is asked for, column by column, before the first is read.
+fn find_in(shared: &Shared, prepared: &Prepared<'_>, mut records: impl Iterator<Item = u32>) -> Found {
     let mut found = Found::default();
     let space = shared.catalog.spaces.get(usize::from(prepared.space));
-    for entry in records.filter_map(|record| shared.catalog.record(record)) {
-        let Some(version) = entry.select(prepared.bound) else { continue };
-        if !prepared.admits(version) {
-            continue;
+    let query = prepared.unit.as_deref().zip(space);
+    let mut batch = Vec::with_capacity(AHEAD);
+    let mut shown = Vec::with_capacity(AHEAD);
+    loop {
+        batch.clear();
+        batch.extend(records.by_ref().take(AHEAD));
+        if batch.is_empty() {
+            return found;
         }
-        let slot = version.slot(prepared.space);
-        if prepared.unit.is_some() && slot.is_none() {
-            continue;
+        for record in &batch {
+            shared.catalog.prefetch_record(*record);
         }
-        if entry.forgotten() {
-            found.forgotten += 1;
-            continue;
+        for record in &batch {
+            shared.catalog.prefetch_version(*record, prepared.space);
         }
-        let query = prepared.unit.as_deref().zip(slot).zip(space);
-        let cosine = query.map_or(0.0, |((unit, slot), space)| space.cosine_fast(unit, slot));
-        found.candidates.push(ranking::candidate(entry.record, version, cosine));
+        for entry in batch.iter().filter_map(|record| shared.catalog.record(*record)) {
+            let Some(version) = entry.select(prepared.bound).filter(|version| prepared.admits(*version)) else {
+                continue;
+            };
+            let slot = version.slot(prepared.space);
+            if query.is_some() && slot.is_none() {
+                continue;
+            }
+            if entry.forgotten() {
+                found.forgotten += 1;
+                continue;
+            }
+            if let Some(((_, space), slot)) = query.zip(slot) {
+                space.prefetch(slot);
+            }
+            shown.push((entry.record, version, slot));
+        }
+        for (record, version, slot) in shown.drain(..) {
+            let cosine = query.zip(slot).map_or(0.0, |((unit, space), slot)| space.cosine_fast(unit, slot));
+            found.candidates.push(ranking::candidate(record, version, cosine));
+        }
     }
-    found
 }
 
 impl Prepared<'_> {

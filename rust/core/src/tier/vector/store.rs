@@ -321,6 +321,12 @@ impl VectorStore {
         if self.graph.is_some() { "compact" } else { "exact" }
     }
 
+    /// Ask for a code before it is read.
+    #[inline]
+    pub(crate) fn prefetch(&self, slot: u32) {
+        self.codes.prefetch(slot);
+    }
+
     /// Cosine by the fast kernel.
     pub(crate) fn cosine_fast(&self, unit: &[f32], slot: u32) -> f32 {
         self.codes.dot(unit, slot).clamp(-1.0, 1.0)
