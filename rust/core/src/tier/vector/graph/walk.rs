@@ -124,7 +124,7 @@ impl Scratch {
     }
 
     /// Look around the nearest node that was not looked around yet, until there is none; `around`
-    /// gives those not met before.
+    /// gives those not met before, and asks for their codes.
     #[inline]
     fn walk(
         &mut self,
@@ -144,9 +144,6 @@ impl Scratch {
             let slot = key.slot();
             fresh.clear();
             around(slot, &mut self.visited, &mut fresh);
-            for slot in &fresh {
-                codes.prefetch(*slot);
-            }
             for slot in &fresh {
                 let key = Key::new(distance(codes, unit, *slot), *slot);
                 if let Some(at) = self.offer(key, ef) {
@@ -233,6 +230,7 @@ impl Graph {
                 if !admits(near) {
                     passages.push(near);
                 } else if visited.insert(near) {
+                    codes.prefetch(near);
                     fresh.push(near);
                 }
             }
@@ -242,7 +240,8 @@ impl Graph {
                 }
                 if passed.insert(*passage) {
                     let far = self.neighbours(0, *passage).map(|(far, _)| far);
-                    fresh.extend(far.filter(|far| admits(*far) && visited.insert(*far)));
+                    let met = far.filter(|far| admits(*far) && visited.insert(*far));
+                    fresh.extend(met.inspect(|far| codes.prefetch(*far)));
                 }
             }
         });
@@ -280,7 +279,8 @@ impl Graph {
     ) {
         scratch.begin(&[start], ef);
         scratch.walk(codes, unit, ef, |slot, visited, fresh| {
-            fresh.extend(self.neighbours(level, slot).map(|(near, _)| near).filter(|near| visited.insert(*near)));
+            let met = self.neighbours(level, slot).map(|(near, _)| near).filter(|near| visited.insert(*near));
+            fresh.extend(met.inspect(|near| codes.prefetch(*near)));
         });
     }
 }
