@@ -84,7 +84,7 @@ impl<T: Plain> Arena<T> {
         unsafe { std::slice::from_raw_parts_mut(self.at(row), self.width) }
     }
 
-    /// Ask for a row's first cache lines before it is read.
+    /// Ask for a row before it is read.
     #[inline]
     pub(super) fn prefetch(&self, row: u32) {
         super::kernel::prefetch(self.row(row));

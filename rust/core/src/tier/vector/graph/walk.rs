@@ -2,6 +2,7 @@
 
 use super::{Graph, LINKED};
 use crate::tier::vector::codes::Codes;
+use crate::tier::vector::kernel;
 use std::cell::RefCell;
 
 /// A node and how far it is, in one word that sorts by distance, then slot; the last bit says
@@ -124,14 +125,15 @@ impl Scratch {
     }
 
     /// Look around the nearest node that was not looked around yet, until there is none; `around`
-    /// gives those not met before, and asks for their codes.
+    /// gives those not met before, and asks for their codes.  It is told, too, whose turn is next if
+    /// none of them is nearer.
     #[inline]
     fn walk(
         &mut self,
         codes: &Codes,
         unit: &[f32],
         ef: usize,
-        mut around: impl FnMut(u32, &mut Visited, &mut Vec<u32>),
+        mut around: impl FnMut(u32, Option<u32>, &mut Visited, &mut Vec<u32>),
     ) {
         let mut fresh = std::mem::take(&mut self.fresh);
         let mut next = 0;
@@ -143,7 +145,8 @@ impl Scratch {
             key.close();
             let slot = key.slot();
             fresh.clear();
-            around(slot, &mut self.visited, &mut fresh);
+            let ahead = self.pool.get(next).map(|key| key.slot());
+            around(slot, ahead, &mut self.visited, &mut fresh);
             for slot in &fresh {
                 let key = Key::new(distance(codes, unit, *slot), *slot);
                 if let Some(at) = self.offer(key, ef) {
@@ -224,7 +227,7 @@ impl Graph {
         passed.clear();
         let mut passages = Vec::new();
         scratch.begin(start, ef);
-        scratch.walk(codes, unit, ef, |slot, visited, fresh| {
+        scratch.walk(codes, unit, ef, |slot, _, visited, fresh| {
             passages.clear();
             for (near, _) in self.neighbours(0, slot) {
                 if !admits(near) {
@@ -278,7 +281,10 @@ impl Graph {
         scratch: &mut Scratch,
     ) {
         scratch.begin(&[start], ef);
-        scratch.walk(codes, unit, ef, |slot, visited, fresh| {
+        scratch.walk(codes, unit, ef, |slot, ahead, visited, fresh| {
+            if let Some(ahead) = ahead {
+                kernel::prefetch(self.links(level, ahead));
+            }
             let met = self.neighbours(level, slot).map(|(near, _)| near).filter(|near| visited.insert(*near));
             fresh.extend(met.inspect(|near| codes.prefetch(*near)));
         });
