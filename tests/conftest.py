@@ -19,7 +19,7 @@ def open_memory(kind, clock, spaces=None, **options):
         from nt_memory.testing import ModelStore
 
         rows = [
-            (name, space.dim, space.metric, config.vector.quantization, space.encoder)
+            (name, space.dim, space.metric, config.vector.stored_code, space.encoder)
             for name, space in config.spaces.items()
         ]
         options["store"] = ModelStore(spaces=rows, clock=clock.native, seed=config.seed)

@@ -10,13 +10,21 @@ from pathlib import Path
 
 TESTS = str(Path(__file__).parent)
 
+# A shell lets what it runs in the background ignore Ctrl-C, and children inherit that.
+_RUN = """
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+
 
 @contextmanager
 def python(module, *arguments, environment=None, errors=subprocess.PIPE, within=()):
     """Run ``python -m module arguments``, within another command; kill it at the end."""
     paths = [TESTS, *(path for path in sys.path if path)]
     process = subprocess.Popen(
-        [*within, sys.executable, "-m", module, *map(str, arguments)],
+        [*within, sys.executable, "-c", _RUN, module, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **(environment or {})},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

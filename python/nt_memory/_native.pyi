@@ -71,7 +71,7 @@ class Store:
         max_memory_bytes: int,
         durability: str,
         clock: Clock,
-        vector: tuple[str, int, int, int] | None = None,
+        vector: tuple[str, int, int, int, bool] | None = None,
         seed: int | None = None,
     ) -> Store: ...
     @staticmethod

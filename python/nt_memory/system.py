@@ -260,7 +260,7 @@ def _open(config: MemoryConfig, clock: Clock, encoder: EmbeddingProvider | None)
     spaces = []
     for name, space in config.spaces.items():
         made_by = encoder.id if name == TEXT and encoder is not None else space.encoder
-        spaces.append((name, space.dim, space.metric, vector.quantization, made_by))
+        spaces.append((name, space.dim, space.metric, vector.stored_code, made_by))
     return _native.Store.open(
         None if config.cold_engine == "memory" else str(config.storage_path),
         engine=config.cold_engine,
@@ -269,7 +269,13 @@ def _open(config: MemoryConfig, clock: Clock, encoder: EmbeddingProvider | None)
         cache_max_bytes=config.cache.max_bytes,
         track_access=config.cache.track_access,
         spaces=spaces,
-        vector=(vector.engine, vector.m, vector.ef_construction, vector.ef_search),
+        vector=(
+            vector.engine,
+            vector.m,
+            vector.ef_construction,
+            vector.ef_search,
+            vector.quantization == "i8",
+        ),
         compression=config.enable_compression,
         max_memory_bytes=config.max_memory_bytes,
         durability=config.durability,

@@ -1,12 +1,21 @@
 """max_memory_bytes: hot values and what recall reads stay within it, whatever comes and goes."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from builders import day
-from nt_memory import ManualClock, MemoryConfig, MemorySystem, Record, VectorError, VectorSpace
+from nt_memory import (
+    ManualClock,
+    MemoryConfig,
+    MemorySystem,
+    Record,
+    VectorConfig,
+    VectorError,
+    VectorSpace,
+)
 
 BUDGET = 4 << 20
 # Columns grow in steps of an eighth.
@@ -88,3 +97,29 @@ def test_what_retention_erases_leaves_nothing_behind(memory):
         memory.clock.advance(day(4) - day(0))
         sizes.append(taken(memory))
     assert max(sizes[6:]) <= max(sizes[:6]) * 1.3
+
+
+def nearest(memory, query):
+    """Return ids and scores of the nearest by a scan."""
+    return [(hit.id, hit.score) for hit in memory.recall(embedding=query, exact=True, log=False)]
+
+
+def test_codes_give_way_where_hot_values_are_not_enough():
+    spaces = {"state": VectorSpace(dim=64)}
+    roomy = MemoryConfig(
+        cold_engine="memory",
+        spaces=spaces,
+        vector=VectorConfig(engine="exact"),
+        clock=ManualClock(day(0)),
+    )
+    tight = replace(roomy, max_memory_bytes=BUDGET)
+    queries = np.random.default_rng(99).normal(size=(20, 64))
+    with MemorySystem(roomy) as all_fits, MemorySystem(tight) as short:
+        for memory in (all_fits, short):
+            for start in range(0, 15_000, 1000):
+                memory.remember_many(records(1000, start))
+        assert (all_fits.stats()["l2_code"], short.stats()["l2_code"]) == ("f16", "i8")
+        assert taken(short) <= BUDGET + SLACK
+        assert taken(short) < taken(all_fits)
+        for query in queries:
+            assert nearest(short, query) == nearest(all_fits, query)

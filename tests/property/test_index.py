@@ -19,8 +19,10 @@ from strategies import HOUR, START, queries
 HALF = settings(FEW, max_examples=60)
 
 # Few links a node, so that small histories prune; who keeps 4,096 nodes on the way meets all.
-MEETS_ALL = ("compact", 4, 8, 4096)
-MEETS_ONE = ("compact", 4, 8, 1)
+MEETS_ALL = ("compact", 4, 8, 4096, False)
+MEETS_ONE = ("compact", 4, 8, 1, False)
+BYTES_MEET_ALL = ("compact", 4, 8, 4096, True)
+BYTES_SCANNED = ("exact", 4, 8, 1, True)
 PATIENCE = 10.0
 
 
@@ -53,9 +55,17 @@ class Indexed(AgainstOracle):
         assert without_engine(walked) == without_engine(scanned)
 
 
+@pytest.mark.parametrize("vector", [MEETS_ALL, BYTES_MEET_ALL], ids=["stored codes", "bytes"])
 @pytest.mark.parametrize("engine", ["memory", "redb"])
-def test_a_walk_finds_what_a_scan_finds_whatever_happened_before(engine):
-    run_state_machine_as_test(on(Indexed, Native(engine, vector=MEETS_ALL)), settings=HALF)
+def test_a_walk_finds_what_a_scan_finds_whatever_happened_before(engine, vector):
+    run_state_machine_as_test(on(Indexed, Native(engine, vector=vector)), settings=HALF)
+
+
+@pytest.mark.parametrize("engine", ["memory", "redb"])
+def test_a_search_with_bytes_gives_the_scores_of_what_is_stored(engine):
+    run_state_machine_as_test(
+        on(AgainstOracle, Native(engine, vector=BYTES_SCANNED)), settings=HALF
+    )
 
 
 def test_a_question_about_the_past_keeps_its_answer_with_an_index():
@@ -86,7 +96,7 @@ def walk_forward(vector, exact):
 
 
 def test_switching_engines_changes_nothing_of_a_backtest():
-    scanned = walk_forward(("exact", 4, 8, 1), exact=None)
+    scanned = walk_forward(("exact", 4, 8, 1, False), exact=None)
     assert walk_forward(MEETS_ONE, exact=None) == scanned
     # An index that answered there would be noticed.
     walked = walk_forward(MEETS_ONE, exact=False)

@@ -54,7 +54,7 @@ def test_a_configuration_is_frozen():
         (VectorSpace, "metric", "euclid"),
         (VectorSpace, "encoder", ""),
         (VectorConfig, "engine", "hnsw"),
-        (VectorConfig, "quantization", "i8"),
+        (VectorConfig, "quantization", "i4"),
         (MemoryConfig, "cold_engine", "rocksdb"),
         (MemoryConfig, "storage_path", "redis://localhost"),
         (MemoryConfig, "storage_path", 5),

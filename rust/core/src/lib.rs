@@ -50,4 +50,4 @@ pub use store::{
 pub use tier::cold::{ColdEngine, ColdStore};
 pub use tier::hot::{CacheConfig, CacheEntry, HotCache};
 pub use tier::vector::kernel::distance_kernel;
-pub use tier::vector::{GraphConfig, Quantization, VectorConfig, VectorEngine, VectorSpace, VectorStore};
+pub use tier::vector::{GraphConfig, Quantization, SearchCode, VectorConfig, VectorEngine, VectorSpace, VectorStore};

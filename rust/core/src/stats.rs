@@ -89,6 +89,8 @@ pub struct Stats {
     pub l2_bytes: usize,
     /// What answers the searches of the largest space.
     pub l2_engine: &'static str,
+    /// What searches of the largest space compare with: `i8` where memory is short, or was to be saved.
+    pub l2_code: &'static str,
     /// Vectors that are searched by a scan until they are linked.
     pub l2_waiting: usize,
     /// Keys and record versions.
@@ -114,6 +116,7 @@ impl Stats {
         ];
         let counts = shared.head.counts;
         let spaces = &shared.catalog.spaces;
+        let largest = spaces.iter().max_by_key(|space| space.len());
         Self {
             l1_entries: hot.len(),
             l1_bytes: hot.bytes(),
@@ -122,7 +125,8 @@ impl Stats {
             l1_evictions: hot.evictions(),
             l2_vectors: shared.catalog.vectors(),
             l2_bytes: shared.catalog.bytes(),
-            l2_engine: spaces.iter().max_by_key(|space| space.len()).map_or("exact", VectorStore::engine),
+            l2_engine: largest.map_or("exact", VectorStore::engine),
+            l2_code: largest.map_or("f16", VectorStore::code_name),
             l2_waiting: spaces.iter().map(VectorStore::waiting).sum(),
             l3_entries: counts.values + counts.versions,
             l3_size_bytes: size,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use nt_memory::{
-    CacheConfig, ColdEngine, GraphConfig, Quantization, RecordedBy, Store, StoreConfig, VectorConfig, VectorEngine,
-    VectorSpace,
+    CacheConfig, ColdEngine, GraphConfig, Quantization, RecordedBy, SearchCode, Store, StoreConfig, VectorConfig,
+    VectorEngine, VectorSpace,
 };
 use numpy::PyReadonlyArray2;
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -31,7 +31,7 @@ pub(crate) struct PyStore {
 
 type SpaceTuple = (String, usize, String, String, Option<String>);
 /// Engine, m, `ef_construction`, `ef_search`.
-type VectorTuple = (String, usize, usize, usize);
+type VectorTuple = (String, usize, usize, usize, bool);
 
 #[pymethods]
 impl PyStore {
@@ -306,6 +306,7 @@ impl PyStore {
         dict.set_item("l2_vectors", stats.l2_vectors)?;
         dict.set_item("l2_bytes", stats.l2_bytes)?;
         dict.set_item("l2_engine", stats.l2_engine)?;
+        dict.set_item("l2_code", stats.l2_code)?;
         dict.set_item("l2_waiting", stats.l2_waiting)?;
         dict.set_item("l3_entries", stats.l3_entries)?;
         dict.set_item("l3_size_bytes", stats.l3_size_bytes)?;
@@ -390,7 +391,7 @@ fn space((name, dim, metric, quantization, encoder): SpaceTuple) -> PyResult<Vec
     Ok(VectorSpace { name, dim, quantization, encoder })
 }
 
-fn vector_config((engine, m, ef_construction, ef_search): VectorTuple) -> PyResult<VectorConfig> {
+fn vector_config((engine, m, ef_construction, ef_search, in_bytes): VectorTuple) -> PyResult<VectorConfig> {
     let engine = match engine.as_str() {
         "auto" => VectorEngine::Auto,
         "exact" => VectorEngine::Exact,
@@ -406,5 +407,6 @@ fn vector_config((engine, m, ef_construction, ef_search): VectorTuple) -> PyResu
             "m={m}, ef_construction={ef_construction}, ef_search={ef_search}; use 4 to 64, at least m, at least 1"
         )));
     }
-    Ok(VectorConfig { engine, graph: GraphConfig { m, ef_construction }, ef_search })
+    let code = if in_bytes { SearchCode::I8 } else { SearchCode::Stored };
+    Ok(VectorConfig { engine, graph: GraphConfig { m, ef_construction }, ef_search, code })
 }

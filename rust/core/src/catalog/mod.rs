@@ -11,6 +11,7 @@ mod view;
 mod words;
 
 use std::cmp::Ordering;
+use std::sync::atomic::{self, AtomicU64};
 
 use roaring::RoaringBitmap;
 
@@ -26,7 +27,7 @@ use self::rows::Rows;
 use crate::column::{Sparse, prefetch_at, put};
 use crate::error::{Error, Result};
 use crate::record::Meta;
-use crate::tier::vector::{VectorConfig, VectorSpace, VectorStore};
+use crate::tier::vector::{SearchCode, VectorConfig, VectorSpace, VectorStore};
 
 /// The version never had an embedding in the space.
 const ABSENT: u32 = u32::MAX;
@@ -48,6 +49,8 @@ pub(crate) struct Catalog {
     pub names: Interner,
     pub namespaces: Interner,
     pub spaces: Vec<VectorStore>,
+    /// Searches of all spaces.
+    searches: AtomicU64,
     codes: Vec<Codes>,
     rows: Rows,
     postings: Postings,
@@ -141,6 +144,21 @@ impl Catalog {
             let names: Vec<_> = self.spaces.iter().map(|space| space.definition.name.as_str()).collect();
             Error::Vector(format!("there is no space {name:?}; this store has {names:?}"))
         })
+    }
+
+    /// The space that a search goes to, which is not cold for a while.
+    pub(crate) fn searched_space(&self, name: &str) -> Result<(u16, &VectorStore)> {
+        let found = self.space(name)?;
+        found.1.touch(self.searches.fetch_add(1, atomic::Ordering::Relaxed) + 1);
+        Ok(found)
+    }
+
+    /// Let the coldest space that still has codes of full precision go on with bytes; whether there
+    /// was one, and the memory for it.
+    pub(crate) fn shrink_coldest(&mut self) -> bool {
+        let spaces = self.spaces.iter_mut();
+        let full = spaces.filter(|space| space.code() == SearchCode::Stored && !space.is_empty());
+        full.min_by_key(|space| space.last_search()).is_some_and(|space| space.shrink().is_ok())
     }
 
     /// Make room for so many embeddings more in a space.

@@ -167,7 +167,7 @@ impl<'a> Version<'a> {
     }
 
     /// The version that its embedding came with.
-    fn source(self, space: u16) -> u32 {
+    pub(crate) fn source(self, space: u16) -> u32 {
         let source = self.catalog.codes[usize::from(space)].sources.get(self.row);
         if source == NONE { self.number() } else { source }
     }

@@ -125,9 +125,11 @@ fn reserve(inner: &Inner, group: &Staged, batch: &Staged) -> Result<()> {
     Ok(())
 }
 
-/// Before the space is checked only an engine can say so, of a write that it goes on with by itself.
+/// A read may be told of a write that the engine goes on with by itself and that failed; such an
+/// engine does not write any more, not even nothing.
 fn stop_if_failed(inner: &Inner, error: &Error) {
-    if matches!(error, Error::Full(_)) {
+    let takes_no_writes = || inner.cold(|cold| cold.write(Vec::new(), true)).is_err();
+    if matches!(error, Error::Full(_)) || (matches!(error, Error::Storage(_)) && takes_no_writes()) {
         inner.fail(error);
     }
 }

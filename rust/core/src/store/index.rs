@@ -124,12 +124,13 @@ fn in_scope(shared: &Shared, prepared: &Prepared<'_>, slot: u32) -> bool {
 
 /// Of what a walk found, those that the question sees and admits.
 fn candidates(shared: &Shared, prepared: &Prepared<'_>, found: Vec<(u32, f32)>) -> Vec<Candidate> {
+    let space = &shared.catalog.spaces[usize::from(prepared.space)];
     let candidate = |(slot, cosine): (u32, f32)| {
         let entry = shared.catalog.record(shared.catalog.owner(prepared.space, slot)?)?;
         let version = entry.select(prepared.bound)?;
         // A former embedding of a record is not the one that shows.
         let shows = version.slot(prepared.space) == Some(slot) && !entry.forgotten() && prepared.admits(version);
-        shows.then(|| ranking::candidate(entry.record, version, cosine.clamp(-1.0, 1.0)))
+        shows.then(|| ranking::candidate(entry.record, version, cosine.clamp(-1.0, 1.0), space.slack(slot, cosine)))
     };
     found.into_iter().filter_map(candidate).collect()
 }

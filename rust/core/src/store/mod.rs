@@ -18,6 +18,7 @@ mod read;
 mod recalls;
 mod search;
 mod state;
+mod stored;
 mod sweep;
 mod verify;
 
@@ -187,9 +188,13 @@ impl Inner {
         self.clock.now_us().max(self.shared.read().head.recorded_at)
     }
 
-    /// The hot tier takes what the catalogue and its codes leave.
+    /// The hot tier takes what the catalogue and its codes leave; where they take too much, the
+    /// spaces that were searched longest ago go on with smaller codes.
     pub(crate) fn share_memory(&self) {
-        let taken = self.shared.read().catalog.bytes();
+        let mut taken = self.shared.read().catalog.bytes();
+        while taken > self.max_memory_bytes && self.shared.write().catalog.shrink_coldest() {
+            taken = self.shared.read().catalog.bytes();
+        }
         self.hot.set_max_bytes(self.max_memory_bytes.saturating_sub(taken));
     }
 

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::Shared;
 use super::ops::{Match, Weights};
 use super::search::Prepared;
+use super::stored::StoredCodes;
 use crate::catalog::{Catalog, NONE, Symbol, Value, Version};
 use crate::error::{Result, value_error};
 
@@ -28,11 +29,13 @@ pub(super) struct Candidate {
     row: u32,
     reward: f64,
     cosine: f32,
+    /// How far off the cosine may be, and then the score.
+    slack: f32,
     score: f64,
 }
 
-pub(super) fn candidate(record: u32, version: Version<'_>, cosine: f32) -> Candidate {
-    Candidate { record, row: version.row, reward: version.reward(), cosine, score: 0.0 }
+pub(super) fn candidate(record: u32, version: Version<'_>, cosine: f32, slack: f32) -> Candidate {
+    Candidate { record, row: version.row, reward: version.reward(), cosine, slack, score: 0.0 }
 }
 
 /// What a recall without a query is ordered by.
@@ -127,54 +130,79 @@ impl Parts {
 pub(super) struct Ranking<'a> {
     pub shared: &'a Shared,
     pub prepared: &'a Prepared<'a>,
+    pub codes: StoredCodes<'a>,
 }
 
-impl Ranking<'_> {
-    /// The best matches, best first.
-    pub(super) fn rank(&self, candidates: &mut Vec<Candidate>) -> Vec<Match> {
+impl<'a> Ranking<'a> {
+    /// The best matches, best first; `None` where one is being forgotten.
+    pub(super) fn rank(&mut self, candidates: &mut Vec<Candidate>) -> Result<Option<Vec<Match>>> {
         let query = self.prepared.query;
         let scale = median_reward(candidates);
         let places =
             if query.diversity > 0.0 { query.top_k.saturating_mul(POOL_FACTOR).max(POOL_MIN) } else { query.top_k };
         if let Some(key) = self.prepared.key {
             self.sort_by_key(candidates, key, places);
-        } else {
-            self.sort_by_score(candidates, scale, places);
+        } else if !self.sort_by_score(candidates, scale, places)? {
+            return Ok(None);
         }
         if query.diversity > 0.0 {
+            if !self.fetch(candidates)? {
+                return Ok(None);
+            }
             self.diversify(candidates, query.top_k);
         }
-        candidates.iter().map(|candidate| self.found(candidate, scale)).collect()
+        Ok(Some(candidates.iter().map(|candidate| self.found(candidate, scale)).collect()))
     }
 
-    fn version(&self, candidate: &Candidate) -> Version<'_> {
+    fn version(&self, candidate: &Candidate) -> Version<'a> {
         self.shared.catalog.version(candidate.row)
     }
 
-    fn sort_by_score(&self, candidates: &mut Vec<Candidate>, scale: f64, places: usize) {
-        let query = self.prepared.query;
-        let score = |candidate: &mut Candidate| {
-            let parts = self.parts(candidate, scale, f64::from(candidate.cosine));
-            candidate.score = parts.score(&query.weights);
-        };
+    /// Have the stored codes of candidates at hand.
+    fn fetch(&mut self, candidates: &[Candidate]) -> Result<bool> {
+        let catalog = &self.shared.catalog;
+        self.codes.fetch(candidates.iter().map(|candidate| (candidate.record, catalog.version(candidate.row))))
+    }
+
+    fn sort_by_score(&mut self, candidates: &mut Vec<Candidate>, scale: f64, places: usize) -> Result<bool> {
         if candidates.len() < PARALLEL_FROM {
-            candidates.iter_mut().for_each(score);
+            candidates.iter_mut().for_each(|candidate| self.estimate(candidate, scale));
         } else {
-            candidates.par_iter_mut().with_min_len(PARALLEL_FROM / 2).for_each(score);
+            let candidates = candidates.par_iter_mut().with_min_len(PARALLEL_FROM / 2);
+            candidates.for_each(|candidate| self.estimate(candidate, scale));
         }
         if candidates.len() > places {
-            let (_, last, _) = candidates.select_nth_unstable_by(places - 1, |a, b| b.score.total_cmp(&a.score));
-            let floor = last.score - MARGIN;
-            candidates.retain(|candidate| candidate.score >= floor);
+            let least = |candidate: &Candidate| candidate.score - f64::from(candidate.slack);
+            let (_, last, _) = candidates.select_nth_unstable_by(places - 1, |a, b| least(b).total_cmp(&least(a)));
+            let floor = least(last) - MARGIN;
+            candidates.retain(|candidate| candidate.score + f64::from(candidate.slack) >= floor);
         }
         if self.prepared.unit.is_some() {
+            if !self.fetch(candidates)? {
+                return Ok(false);
+            }
             for candidate in &mut *candidates {
                 let parts = self.parts(candidate, scale, self.cosine(candidate));
-                candidate.score = parts.score(&query.weights);
+                candidate.score = parts.score(&self.prepared.query.weights);
             }
         }
         candidates.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then_with(|| self.by_id(a, b)));
         candidates.truncate(places);
+        Ok(true)
+    }
+
+    /// A score by the fast cosine, and how far off it may be.
+    fn estimate(&self, candidate: &mut Candidate, scale: f64) {
+        let weights = &self.prepared.query.weights;
+        let score = |cosine: f32| self.parts(candidate, scale, f64::from(cosine)).score(weights);
+        let estimate = score(candidate.cosine);
+        if candidate.slack > 0.0 {
+            // A score grows with its cosine, and as far in both directions.
+            #[allow(clippy::cast_possible_truncation, reason = "the margin is wider than the rounding")]
+            let slack = (score(candidate.cosine + candidate.slack) - estimate) as f32;
+            candidate.slack = slack;
+        }
+        candidate.score = estimate;
     }
 
     fn sort_by_key(&self, candidates: &mut Vec<Candidate>, key: Key, places: usize) {
@@ -204,7 +232,7 @@ impl Ranking<'_> {
     fn cosine(&self, candidate: &Candidate) -> f64 {
         let slot = self.slot(candidate).unwrap_or(NONE);
         let unit = self.prepared.unit.as_deref().unwrap_or_default();
-        self.shared.catalog.spaces[usize::from(self.prepared.space)].cosine(unit, slot)
+        self.codes.cosine(unit, slot)
     }
 
     fn slot(&self, candidate: &Candidate) -> Option<u32> {
@@ -247,10 +275,7 @@ impl Ranking<'_> {
     }
 
     fn similarity_between(&self, a: &Candidate, b: &Candidate) -> f64 {
-        self.slot(a).zip(self.slot(b)).map_or(0.0, |(a, b)| {
-            let space = &self.shared.catalog.spaces[usize::from(self.prepared.space)];
-            f64::midpoint(1.0, space.cosine_between(a, b))
-        })
+        self.slot(a).zip(self.slot(b)).map_or(0.0, |(a, b)| f64::midpoint(1.0, self.codes.cosine_between(a, b)))
     }
 
     fn found(&self, candidate: &Candidate, scale: f64) -> Match {

@@ -11,10 +11,12 @@ use super::matcher::Matcher;
 use super::ops::{Match, Query, RecordedBy, SearchResult};
 use super::ranking::{self, Candidate, Key, Ranking};
 use super::read::missing;
+use super::stored::StoredCodes;
 use super::{Shared, Store, index};
 use crate::catalog::{Bound, Version};
 use crate::error::{Result, value_error};
 use crate::filter::Filter;
+use crate::tier::vector::VectorStore;
 
 /// Records below which one core is quicker than two.
 const PARALLEL_FROM: u32 = 8192;
@@ -57,13 +59,19 @@ impl Store {
     /// [`crate::Error::Horizon`] before what retention kept, the vector errors for a query that
     /// does not fit its space, [`crate::Error::Value`] for an argument out of range.
     pub fn search(&self, query: &Query) -> Result<SearchResult> {
-        match self.answer(query, Self::ranked)? {
-            Some(result) => Ok(result),
-            None => self.inner.placed(Err(missing("of a search"))),
+        let started = self.begin(query)?;
+        for _ in 0..ATTEMPTS {
+            if let Some(result) = self.complete(query, self.ranked(query)?)? {
+                self.inner.metrics.recalls.record_since(started);
+                return Ok(result);
+            }
+            std::thread::sleep(SETTLE);
         }
+        self.inner.placed(Err(missing("of a search")))
     }
 
-    /// The same where the index answers; `None` where a scan has to, which may take long.
+    /// The same where the index answers at once; `None` where a scan has to, which may take long, or
+    /// where a forget is under way.
     ///
     /// # Errors
     /// Those of [`Self::search`].
@@ -71,26 +79,24 @@ impl Store {
         if query.exact == Some(true) || query.vector.is_none() {
             return Ok(None);
         }
-        self.answer(query, Self::ranked_by_index)
+        let started = self.begin(query)?;
+        let result = self.complete(query, self.ranked_by_index(query)?)?;
+        if result.is_some() {
+            self.inner.metrics.recalls.record_since(started);
+        }
+        Ok(result)
     }
 
-    fn answer<R: Into<Option<SearchResult>>>(
-        &self,
-        query: &Query,
-        rank: impl Fn(&Self, &Query) -> Result<R>,
-    ) -> Result<Option<SearchResult>> {
+    fn begin(&self, query: &Query) -> Result<Instant> {
         self.inner.ensure_usable()?;
-        let started = Instant::now();
         check_arguments(query)?;
-        for _ in 0..ATTEMPTS {
-            let Some(mut result) = rank(self, query)?.into() else { return Ok(None) };
-            if !query.bodies || self.attach(&mut result.matches)? {
-                self.inner.metrics.recalls.record_since(started);
-                return Ok(Some(result));
-            }
-            std::thread::sleep(SETTLE);
-        }
-        Ok(None)
+        Ok(Instant::now())
+    }
+
+    /// Fetch the records where they are asked for; `None` where one is being forgotten.
+    fn complete(&self, query: &Query, result: Option<SearchResult>) -> Result<Option<SearchResult>> {
+        let Some(mut result) = result else { return Ok(None) };
+        Ok((!query.bodies || self.attach(&mut result.matches)?).then_some(result))
     }
 
     /// Ids of all records that pass a filter, whenever they show: by their greatest version,
@@ -123,20 +129,32 @@ impl Store {
         let now = self.inner.now();
         let mut results = Vec::with_capacity(vectors.len());
         for batch in vectors.chunks(BATCH) {
+            results.extend(self.search_some(query, batch, now)?);
+        }
+        Ok(results)
+    }
+
+    fn search_some(&self, query: &Query, vectors: &[Vec<f32>], now: i64) -> Result<Vec<SearchResult>> {
+        for _ in 0..ATTEMPTS {
             // Taken here: a task that waited for it would keep the pool from whoever holds it.
             let shared = self.inner.shared.read();
             let search = |vector: &Vec<f32>| {
                 let query = Query { vector: Some(vector.clone()), ..query.clone() };
                 self.ranked_in(&shared, &query, now)
             };
-            let found: Result<Vec<SearchResult>> = batch.par_iter().map(search).collect();
-            results.extend(found?);
+            let found: Result<Option<Vec<SearchResult>>> = vectors.par_iter().map(search).collect();
+            if let Some(found) = found? {
+                return Ok(found);
+            }
+            drop(shared);
+            std::thread::sleep(SETTLE);
         }
-        Ok(results)
+        self.inner.placed(Err(missing("of a search")))
     }
 
-    /// The matches without their records, from one state of the catalogue.
-    fn ranked(&self, query: &Query) -> Result<SearchResult> {
+    /// The matches without their records, from one state of the catalogue; `None` where one is being
+    /// forgotten.
+    fn ranked(&self, query: &Query) -> Result<Option<SearchResult>> {
         let now = self.inner.now();
         let shared = self.inner.shared.read();
         self.ranked_in(&shared, query, now)
@@ -146,19 +164,38 @@ impl Store {
         let now = self.inner.now();
         let shared = self.inner.shared.read();
         let prepared = prepare(&shared, query, now)?;
-        Ok(self.indexed(&shared, &prepared).map(|found| ranked(&shared, &prepared, found, false)))
+        let Some(found) = self.indexed(&shared, &prepared) else { return Ok(None) };
+        self.rank(&shared, &prepared, found, false)
     }
 
-    fn ranked_in(&self, shared: &Shared, query: &Query, now: i64) -> Result<SearchResult> {
+    fn ranked_in(&self, shared: &Shared, query: &Query, now: i64) -> Result<Option<SearchResult>> {
         let prepared = prepare(shared, query, now)?;
-        Ok(match self.indexed(shared, &prepared) {
-            Some(found) => ranked(shared, &prepared, found, false),
-            None => ranked(shared, &prepared, find(shared, &prepared), true),
-        })
+        match self.indexed(shared, &prepared) {
+            Some(found) => self.rank(shared, &prepared, found, false),
+            None => self.rank(shared, &prepared, find(shared, &prepared), true),
+        }
     }
 
     fn indexed(&self, shared: &Shared, prepared: &Prepared<'_>) -> Option<Found> {
         index::find(shared, prepared, self.inner.clock.is_manual())
+    }
+
+    fn rank(
+        &self,
+        shared: &Shared,
+        prepared: &Prepared<'_>,
+        mut found: Found,
+        exact: bool,
+    ) -> Result<Option<SearchResult>> {
+        let codes = StoredCodes::new(&self.inner, shared, prepared.space);
+        let matched = found.candidates.len();
+        let Some(matches) = Ranking { shared, prepared, codes }.rank(&mut found.candidates)? else { return Ok(None) };
+        let head = shared.head.commit;
+        let commit = match prepared.query.recorded_by {
+            RecordedBy::Commit(commit) => commit.min(head),
+            _ => head,
+        };
+        Ok(Some(SearchResult { matched, matches, forgotten: found.forgotten, exact, commit, as_of: prepared.as_of }))
     }
 
     /// Fetch the records of all matches; `false` where one is being forgotten.
@@ -168,21 +205,6 @@ impl Store {
             found.record = Some(record);
         }
         Ok(true)
-    }
-}
-
-fn ranked(shared: &Shared, prepared: &Prepared<'_>, mut found: Found, exact: bool) -> SearchResult {
-    let head = shared.head.commit;
-    SearchResult {
-        matched: found.candidates.len(),
-        matches: Ranking { shared, prepared }.rank(&mut found.candidates),
-        forgotten: found.forgotten,
-        exact,
-        commit: match prepared.query.recorded_by {
-            RecordedBy::Commit(commit) => commit.min(head),
-            _ => head,
-        },
-        as_of: prepared.as_of,
     }
 }
 
@@ -220,7 +242,7 @@ fn prepare<'a>(shared: &'a Shared, query: &'a Query, now: i64) -> Result<Prepare
     check_scope(shared, prefix, now, as_of, query.recorded_by)?;
     let (space, unit) = match &query.vector {
         Some(vector) => {
-            let (number, space) = shared.catalog.space(&query.space)?;
+            let (number, space) = shared.catalog.searched_space(&query.space)?;
             (number, Some(space.normalise(vector)?))
         }
         None => (shared.catalog.space(&query.space).map_or(u16::MAX, |(number, _)| number), None),
@@ -308,8 +330,12 @@ fn find_in(shared: &Shared, prepared: &Prepared<'_>, mut records: impl Iterator<
             shown.push((entry.record, version, slot));
         }
         for (record, version, slot) in shown.drain(..) {
-            let cosine = query.zip(slot).map_or(0.0, |((unit, space), slot)| space.cosine_fast(unit, slot));
-            found.candidates.push(ranking::candidate(record, version, cosine));
+            let compare = |((unit, space), slot): ((&[f32], &VectorStore), u32)| {
+                let cosine = space.cosine_fast(unit, slot);
+                (cosine, space.slack(slot, cosine))
+            };
+            let (cosine, slack) = query.zip(slot).map_or((0.0, 0.0), compare);
+            found.candidates.push(ranking::candidate(record, version, cosine, slack));
         }
     }
 }

@@ -9,8 +9,8 @@ use std::ptr::NonNull;
 use crate::error::{Error, Result};
 
 const CHUNK_BYTES: usize = 2 << 20;
-/// Longer rows begin at a cache line.
-const ALIGN_FROM: usize = 256;
+/// Rows begin at a cache line where that wastes less than this part of a row.
+const MOST_WASTED: usize = 8;
 const LINE: usize = 64;
 /// Most rows a chunk has, whatever is left of it.
 const MAX_SHIFT: u32 = 20;
@@ -25,6 +25,8 @@ unsafe impl Plain for half::f16 {}
 // SAFETY: zero bits are the number zero.
 unsafe impl Plain for f32 {}
 // SAFETY: zero bits are the number zero.
+unsafe impl Plain for i8 {}
+// SAFETY: zero bits are the number zero.
 unsafe impl Plain for std::sync::atomic::AtomicU32 {}
 
 /// Rows of `width` values; a fresh row is zero.
@@ -36,6 +38,8 @@ pub(super) struct Arena<T> {
     /// Rows a chunk, as a power of two.
     shift: u32,
     rows: u32,
+    /// Chunks that were given back.
+    drained: usize,
 }
 
 // SAFETY: an arena owns its chunks, and hands out references as a vector would.
@@ -46,9 +50,10 @@ unsafe impl<T: Sync> Sync for Arena<T> {}
 impl<T: Plain> Arena<T> {
     pub(super) fn new(width: usize) -> Self {
         let row = width * size_of::<T>();
-        let row = if row < ALIGN_FROM { row } else { row.next_multiple_of(LINE) };
+        let aligned = row.next_multiple_of(LINE);
+        let row = if (aligned - row) * MOST_WASTED < row { aligned } else { row };
         let shift = (CHUNK_BYTES / row).ilog2().min(MAX_SHIFT);
-        Self { chunks: Vec::new(), width, stride: row / size_of::<T>(), shift, rows: 0 }
+        Self { chunks: Vec::new(), width, stride: row / size_of::<T>(), shift, rows: 0, drained: 0 }
     }
 
     /// Make room for so many rows in all.
@@ -90,6 +95,22 @@ impl<T: Plain> Arena<T> {
         super::kernel::prefetch(self.row(row));
     }
 
+    pub(super) fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    /// Visit all rows in their order, and give each chunk back behind its last row.
+    pub(super) fn drain(mut self, mut visit: impl FnMut(u32, &[T])) {
+        for row in 0..self.rows {
+            visit(row, self.row(row));
+            let is_last = (row + 1).trailing_zeros() >= self.shift;
+            if is_last {
+                unmap(std::mem::replace(&mut self.chunks[(row >> self.shift) as usize], NonNull::dangling()));
+                self.drained = (row >> self.shift) as usize + 1;
+            }
+        }
+    }
+
     /// Bytes of the rows.
     pub(super) fn bytes(&self) -> usize {
         self.rows as usize * self.row_bytes()
@@ -102,11 +123,16 @@ impl<T: Plain> Arena<T> {
 
 impl<T> Drop for Arena<T> {
     fn drop(&mut self) {
-        for chunk in &self.chunks {
-            // SAFETY: each chunk was mapped with this length, and no row outlives the arena.
-            unsafe { libc::munmap(chunk.as_ptr().cast(), CHUNK_BYTES) };
+        for chunk in &self.chunks[self.drained..] {
+            unmap(*chunk);
         }
     }
+}
+
+/// Give a chunk back, to which nobody refers any more.
+fn unmap<T>(chunk: NonNull<T>) {
+    // SAFETY: each chunk was mapped with this length, is given back once, and no row outlives it.
+    unsafe { libc::munmap(chunk.as_ptr().cast(), CHUNK_BYTES) };
 }
 
 /// Two megabytes of zeros at a multiple of two megabytes.

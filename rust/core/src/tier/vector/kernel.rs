@@ -15,11 +15,28 @@ pub(crate) struct Kernels {
     pub f16_pair: fn(&[f16], &[f16]) -> f32,
     /// A query with an f32 code, or two of them.
     pub f32: fn(&[f32], &[f32]) -> f32,
+    /// A query with a code of bytes.
+    pub i8: fn(&[f32], &[i8]) -> f32,
+    /// Two codes of bytes.
+    pub i8_pair: fn(&[i8], &[i8]) -> f32,
     pub name: &'static str,
 }
 
-const PORTABLE: Kernels =
-    Kernels { f16: portable::dot_f16, f16_pair: portable::dot_f16_pair, f32: portable::dot_f32, name: "portable" };
+/// The kernels of a module.
+macro_rules! all {
+    ($module:ident, $name:literal) => {
+        Kernels {
+            f16: $module::dot_f16,
+            f16_pair: $module::dot_f16_pair,
+            f32: $module::dot_f32,
+            i8: $module::dot_i8,
+            i8_pair: $module::dot_i8_pair,
+            name: $name,
+        }
+    };
+}
+
+const PORTABLE: Kernels = all!(portable, "portable");
 
 /// All kernels that this machine can run, the fastest first.
 fn available() -> impl Iterator<Item = Kernels> {
@@ -89,14 +106,23 @@ mod portable {
     pub(super) fn dot_f32(query: &[f32], code: &[f32]) -> f32 {
         dot(query, code, |q, c| q * c)
     }
+
+    pub(super) fn dot_i8(query: &[f32], code: &[i8]) -> f32 {
+        dot(query, code, |q, c| q * f32::from(c))
+    }
+
+    pub(super) fn dot_i8_pair(a: &[i8], b: &[i8]) -> f32 {
+        dot(a, b, |a, b| f32::from(a) * f32::from(b))
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use core::arch::x86_64::{
-        __m256, _MM_HINT_T0, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_loadu_si128, _mm_movehl_ps, _mm_prefetch,
-        _mm_shuffle_ps, _mm256_add_ps, _mm256_castps256_ps128, _mm256_cvtph_ps, _mm256_extractf128_ps, _mm256_fmadd_ps,
-        _mm256_loadu_ps, _mm256_loadu_si256, _mm256_setzero_ps, _mm512_add_ps, _mm512_cvtph_ps, _mm512_fmadd_ps,
+        __m256, _MM_HINT_T0, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_loadl_epi64, _mm_loadu_si128, _mm_movehl_ps,
+        _mm_prefetch, _mm_shuffle_ps, _mm256_add_ps, _mm256_castps256_ps128, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps,
+        _mm256_cvtph_ps, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
+        _mm256_setzero_ps, _mm512_add_ps, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtph_ps, _mm512_fmadd_ps,
         _mm512_loadu_ps, _mm512_reduce_add_ps, _mm512_setzero_ps,
     };
 
@@ -112,9 +138,8 @@ mod x86 {
         let avx512 = is_x86_feature_detected!("avx512f");
         let avx2 =
             is_x86_feature_detected!("avx2") && is_x86_feature_detected!("f16c") && is_x86_feature_detected!("fma");
-        let wide = Kernels { f16: wide::dot_f16, f16_pair: wide::dot_f16_pair, f32: wide::dot_f32, name: "avx512f" };
-        let usual =
-            Kernels { f16: usual::dot_f16, f16_pair: usual::dot_f16_pair, f32: usual::dot_f32, name: "avx2+f16c+fma" };
+        let wide = all!(wide, "avx512f");
+        let usual = all!(usual, "avx2+f16c+fma");
         [avx512.then_some(wide), avx2.then_some(usual)].into_iter().flatten()
     }
 
@@ -129,7 +154,7 @@ mod x86 {
     /// Kernels of one register width: values a register, how each type is loaded, and the sum.
     macro_rules! kernels {
         ($name:ident, $features:literal, $lanes:literal, $zero:ident, $fma:ident, $add:ident, $sum:ident,
-         $load_f32:expr, $load_f16:expr) => {
+         $load_f32:expr, $load_f16:expr, $load_i8:expr) => {
             mod $name {
                 use super::*;
 
@@ -139,6 +164,10 @@ mod x86 {
                     |a: &f16, b: &f16| a.to_f32() * b.to_f32());
                 kernels!(@dot dot_f32, f32, f32, $features, $lanes, $zero, $fma, $add, $sum, $load_f32, $load_f32,
                     |q: &f32, c: &f32| q * c);
+                kernels!(@dot dot_i8, f32, i8, $features, $lanes, $zero, $fma, $add, $sum, $load_f32, $load_i8,
+                    |q: &f32, c: &i8| q * f32::from(*c));
+                kernels!(@dot dot_i8_pair, i8, i8, $features, $lanes, $zero, $fma, $add, $sum, $load_i8, $load_i8,
+                    |a: &i8, b: &i8| f32::from(*a) * f32::from(*b));
             }
         };
         (@dot $dot:ident, $a:ty, $b:ty, $features:literal, $lanes:literal, $zero:ident, $fma:ident, $add:ident,
@@ -177,7 +206,8 @@ mod x86 {
         _mm256_add_ps,
         sum_256,
         |at: *const f32| _mm256_loadu_ps(at),
-        |at: *const f16| _mm256_cvtph_ps(_mm_loadu_si128(at.cast()))
+        |at: *const f16| _mm256_cvtph_ps(_mm_loadu_si128(at.cast())),
+        |at: *const i8| _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(at.cast())))
     );
     kernels!(
         wide,
@@ -188,7 +218,8 @@ mod x86 {
         _mm512_add_ps,
         _mm512_reduce_add_ps,
         |at: *const f32| _mm512_loadu_ps(at),
-        |at: *const f16| _mm512_cvtph_ps(_mm256_loadu_si256(at.cast()))
+        |at: *const f16| _mm512_cvtph_ps(_mm256_loadu_si256(at.cast())),
+        |at: *const i8| _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(at.cast())))
     );
 
     #[target_feature(enable = "avx2")]
@@ -214,11 +245,17 @@ mod tests {
             let others: Vec<f16> = query.iter().map(|q| f16::from_f32(*q)).collect();
             let exact = |a: &[f32]| dot_exact(a.iter().zip(&floats).map(|(a, b)| (f64::from(*a), f64::from(*b))));
             let pair = exact(&others.iter().map(|other| other.to_f32()).collect::<Vec<_>>());
+            #[allow(clippy::cast_possible_truncation, reason = "at most 127")]
+            let bytes: Vec<i8> = pairs.iter().map(|(_, c)| (c * 127.0) as i8).collect();
+            let wholes = |a: &[f32]| dot_exact(a.iter().zip(&bytes).map(|(a, b)| (f64::from(*a), f64::from(*b))));
+            let squares = wholes(&bytes.iter().map(|byte| f32::from(*byte)).collect::<Vec<_>>());
             let bound = 1e-6 * (1.0 + f64::from(u32::try_from(pairs.len()).unwrap()));
             for kernels in available() {
                 prop_assert!((f64::from((kernels.f16)(&query, &halves)) - exact(&query)).abs() <= bound);
                 prop_assert!((f64::from((kernels.f32)(&query, &floats)) - exact(&query)).abs() <= bound);
                 prop_assert!((f64::from((kernels.f16_pair)(&others, &halves)) - pair).abs() <= bound);
+                prop_assert!((f64::from((kernels.i8)(&query, &bytes)) - wholes(&query)).abs() <= 127.0 * bound);
+                prop_assert!((f64::from((kernels.i8_pair)(&bytes, &bytes)) - squares).abs() <= 1e-6 * squares);
             }
         }
     }

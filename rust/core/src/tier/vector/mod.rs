@@ -8,5 +8,5 @@ mod space;
 mod store;
 
 pub use graph::GraphConfig;
-pub use space::{Quantization, VectorSpace};
+pub use space::{Quantization, SearchCode, VectorSpace};
 pub use store::{VectorConfig, VectorEngine, VectorStore};

@@ -1,3 +1,4 @@
+use half::f16;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, value_error};
@@ -12,6 +13,26 @@ pub enum Quantization {
     F16,
     /// Single precision.
     F32,
+}
+
+impl Quantization {
+    /// The numbers that are left of a unit vector when it is stored.
+    pub(crate) fn round(self, unit: &[f32]) -> Vec<f32> {
+        match self {
+            Self::F16 => unit.iter().map(|x| f16::from_f32(*x).to_f32()).collect(),
+            Self::F32 => unit.to_vec(),
+        }
+    }
+}
+
+/// What a space is searched with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SearchCode {
+    /// Its stored code.
+    #[default]
+    Stored,
+    /// One byte a dimension; who may be among the best is scored by the durable embedding.
+    I8,
 }
 
 /// A family of embeddings that may be compared; cosine is the metric.

@@ -1,6 +1,7 @@
 //! The embeddings of one space in slots, and the graph over them.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use roaring::RoaringBitmap;
@@ -8,7 +9,7 @@ use roaring::RoaringBitmap;
 use super::codes::Codes;
 use super::graph::{Audit, Graph, GraphConfig, MAX_SLOTS, Repair};
 use super::kernel;
-use super::space::VectorSpace;
+use super::space::{Quantization, SearchCode, VectorSpace};
 use crate::error::{Error, Result};
 
 /// Live vectors from which [`VectorEngine::Auto`] builds a graph; below that a scan is as quick.
@@ -39,11 +40,13 @@ pub struct VectorConfig {
     pub graph: GraphConfig,
     /// Nodes that a search keeps on its way; more find more and take longer.
     pub ef_search: usize,
+    /// What they are searched with.
+    pub code: SearchCode,
 }
 
 impl Default for VectorConfig {
     fn default() -> Self {
-        Self { engine: VectorEngine::Auto, graph: GraphConfig::default(), ef_search: 64 }
+        Self { engine: VectorEngine::Auto, graph: GraphConfig::default(), ef_search: 64, code: SearchCode::Stored }
     }
 }
 
@@ -74,6 +77,8 @@ pub struct VectorStore {
     waiting: Mutex<BTreeSet<u32>>,
     /// Held while links are changed.
     work: Mutex<Work>,
+    /// Number of the last search of the store that went here.
+    searched: AtomicU64,
 }
 
 /// What is done to the graph beside searches.
@@ -89,7 +94,7 @@ impl VectorStore {
     /// An empty store.
     #[must_use]
     pub fn new(definition: VectorSpace, config: VectorConfig) -> Self {
-        let codes = Codes::new(definition.quantization, definition.dim);
+        let codes = Codes::new(definition.quantization, config.code, definition.dim);
         let graph = (config.engine == VectorEngine::Compact).then(|| Graph::new(config.graph));
         Self {
             definition,
@@ -101,7 +106,17 @@ impl VectorStore {
             graph,
             waiting: Mutex::default(),
             work: Mutex::default(),
+            searched: AtomicU64::new(0),
         }
+    }
+
+    /// Remember which search of the store was the last one here.
+    pub(crate) fn touch(&self, search: u64) {
+        self.searched.fetch_max(search, Ordering::Relaxed);
+    }
+
+    pub(crate) fn last_search(&self) -> u64 {
+        self.searched.load(Ordering::Relaxed)
     }
 
     /// Check an embedding and bring it to unit length.
@@ -332,15 +347,38 @@ impl VectorStore {
         self.codes.dot(unit, slot).clamp(-1.0, 1.0)
     }
 
-    /// Cosine by the sum of fixed order.
-    pub(crate) fn cosine(&self, unit: &[f32], slot: u32) -> f64 {
-        let code = self.codes.numbers(slot);
-        kernel::dot_exact(unit.iter().zip(code).map(|(q, c)| (f64::from(*q), c))).clamp(-1.0, 1.0)
+    /// By how much that cosine may be off, beyond the rounding of the kernel.
+    pub(crate) fn slack(&self, slot: u32, cosine: f32) -> f32 {
+        self.codes.slack(slot, cosine)
     }
 
-    /// Cosine between two stored codes, by the sum of fixed order.
-    pub(crate) fn cosine_between(&self, a: u32, b: u32) -> f64 {
-        kernel::dot_exact(self.codes.numbers(a).zip(self.codes.numbers(b))).clamp(-1.0, 1.0)
+    /// The stored code's numbers; `None` where they are not in memory.
+    pub(crate) fn numbers(&self, slot: u32) -> Option<Box<dyn Iterator<Item = f64> + '_>> {
+        self.codes.numbers(slot)
+    }
+
+    /// What searches compare with.
+    #[must_use]
+    pub fn code(&self) -> SearchCode {
+        self.codes.code()
+    }
+
+    /// Name of what searches compare with.
+    #[must_use]
+    pub fn code_name(&self) -> &'static str {
+        match (self.code(), self.definition.quantization) {
+            (SearchCode::I8, _) => "i8",
+            (SearchCode::Stored, Quantization::F16) => "f16",
+            (SearchCode::Stored, Quantization::F32) => "f32",
+        }
+    }
+
+    /// Search with bytes from now on; no search may be under way, so this is not done in steps.
+    ///
+    /// # Errors
+    /// Where the system gives no memory; then nothing changed.
+    pub fn shrink(&mut self) -> Result<()> {
+        self.codes.shrink()
     }
 
     /// Vectors there are.

@@ -3,8 +3,8 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::tier::vector::Quantization;
 use crate::tier::vector::codes::Codes;
+use crate::tier::vector::{Quantization, SearchCode};
 
 const DIM: usize = 6;
 const SMALL: GraphConfig = GraphConfig { m: 4, ef_construction: 12 };
@@ -22,7 +22,7 @@ impl Kept {
     fn new(config: GraphConfig) -> Self {
         Self {
             graph: Graph::new(config),
-            codes: Codes::new(Quantization::F16, DIM),
+            codes: Codes::new(Quantization::F16, SearchCode::Stored, DIM),
             live: vec![],
             free: vec![],
             slots: 0,
