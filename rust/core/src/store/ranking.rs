@@ -166,15 +166,17 @@ impl<'a> Ranking<'a> {
 
     fn sort_by_score(&mut self, candidates: &mut Vec<Candidate>, scale: f64, places: usize) -> Result<bool> {
         if candidates.len() < PARALLEL_FROM {
-            candidates.iter_mut().for_each(|candidate| self.estimate(candidate, scale));
+            for candidate in &mut *candidates {
+                self.estimate(candidate, scale);
+            }
         } else {
             let candidates = candidates.par_iter_mut().with_min_len(PARALLEL_FROM / 2);
             candidates.for_each(|candidate| self.estimate(candidate, scale));
         }
         if candidates.len() > places {
-            let least = |candidate: &Candidate| candidate.score - f64::from(candidate.slack);
-            let (_, last, _) = candidates.select_nth_unstable_by(places - 1, |a, b| least(b).total_cmp(&least(a)));
-            let floor = least(last) - MARGIN;
+            let lowest = |candidate: &Candidate| candidate.score - f64::from(candidate.slack);
+            let (_, last, _) = candidates.select_nth_unstable_by(places - 1, |a, b| lowest(b).total_cmp(&lowest(a)));
+            let floor = lowest(last) - MARGIN;
             candidates.retain(|candidate| candidate.score + f64::from(candidate.slack) >= floor);
         }
         if self.prepared.unit.is_some() {

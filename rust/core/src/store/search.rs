@@ -188,14 +188,21 @@ impl Store {
         exact: bool,
     ) -> Result<Option<SearchResult>> {
         let codes = StoredCodes::new(&self.inner, shared, prepared.space);
-        let matched = found.candidates.len();
+        let count = found.candidates.len();
         let Some(matches) = Ranking { shared, prepared, codes }.rank(&mut found.candidates)? else { return Ok(None) };
         let head = shared.head.commit;
         let commit = match prepared.query.recorded_by {
             RecordedBy::Commit(commit) => commit.min(head),
             _ => head,
         };
-        Ok(Some(SearchResult { matched, matches, forgotten: found.forgotten, exact, commit, as_of: prepared.as_of }))
+        Ok(Some(SearchResult {
+            matched: count,
+            matches,
+            forgotten: found.forgotten,
+            exact,
+            commit,
+            as_of: prepared.as_of,
+        }))
     }
 
     /// Fetch the records of all matches; `false` where one is being forgotten.

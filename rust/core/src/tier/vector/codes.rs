@@ -183,9 +183,10 @@ impl Scale {
 
     #[inline]
     fn split(row: &[i8]) -> (Self, &[i8]) {
-        let (head, code) = row.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
-        let [a, b, c, d, e, f, g, h] = head.map(i8::cast_unsigned);
-        (Self { step: f32::from_ne_bytes([a, b, c, d]), left_out: f32::from_ne_bytes([e, f, g, h]) }, code)
+        let (step, rest) = row.split_first_chunk::<4>().unwrap_or((&[0; 4], &[]));
+        let (left_out, code) = rest.split_first_chunk::<4>().unwrap_or((&[0; 4], &[]));
+        let number = |bytes: &[i8; 4]| f32::from_ne_bytes(bytes.map(i8::cast_unsigned));
+        (Self { step: number(step), left_out: number(left_out) }, code)
     }
 
     fn bytes(self) -> impl Iterator<Item = i8> {
