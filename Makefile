@@ -101,8 +101,8 @@ power-cuts: build ## count what power cuts leave; ENGINE=sled CUTS=n
 soak: build ## let values and records come and go for an hour; memory and disk must not grow; MINUTES=n
 	PYTHONPATH=tests $(BIN)/python -m crash.soak --minutes $(MINUTES)
 
-fuzz: build ## hostile input for ten minutes; SECONDS=n SEED=n for other inputs
-	NT_MEMORY_FUZZ_SECONDS=$(or $(SECONDS),600) NT_MEMORY_FUZZ_SEED=$(or $(SEED),0) $(BIN)/python -m pytest -q -s tests/property/test_hostile.py
+fuzz: build ## hostile input and graph files, ten minutes each; SECONDS=n SEED=n for other inputs
+	NT_MEMORY_FUZZ_SECONDS=$(or $(SECONDS),600) NT_MEMORY_FUZZ_SEED=$(or $(SEED),0) $(BIN)/python -m pytest -q -s tests/property/test_hostile.py tests/property/test_graph_file.py
 
 wheel: build ## a wheel in dist/
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build -q --release --out dist

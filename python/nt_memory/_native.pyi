@@ -74,6 +74,7 @@ class Store:
         vector: tuple[str, int, int, int, bool] | None = None,
         seed: int | None = None,
     ) -> Store: ...
+    def notices(self) -> list[str]: ...
     @staticmethod
     def restore(
         file: str | PathLike[str],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from nt_memory._exchanging import Exchanging
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from nt_memory import _native
     from nt_memory.embedding import EmbeddingProvider
     from nt_memory.store import Store
 
@@ -77,6 +79,8 @@ class MemorySystem(KeyValue, Remembering, Recalling, Exchanging):
         clock = _clock(clock, config)
         if store is None:
             store = _open(config, clock, encoder)
+            for notice in store.notices():
+                warnings.warn(notice, RuntimeWarning, stacklevel=2)
             # The engine's own method takes the same arguments; without a frame
             # of Python between, a hit costs half as much.
             self.__dict__["get"] = store.get
@@ -253,7 +257,7 @@ def _clock(clock: Clock | None, config: MemoryConfig) -> Clock:
     return clock or config.clock or SystemClock()
 
 
-def _open(config: MemoryConfig, clock: Clock, encoder: EmbeddingProvider | None) -> Store:
+def _open(config: MemoryConfig, clock: Clock, encoder: EmbeddingProvider | None) -> _native.Store:
     from nt_memory import _native  # the extension is loaded when it is first used
 
     vector = config.vector

@@ -78,6 +78,11 @@ impl PyStore {
         Ok(Self { inner: Arc::new(store) })
     }
 
+    /// What was not as it should be at opening, and what is done about it.
+    fn notices(&self) -> Vec<String> {
+        self.inner.notices().to_vec()
+    }
+
     /// Make a store in a new directory from a backup; return the number of rows.
     #[staticmethod]
     #[pyo3(signature = (file, path, engine, progress = None, /))]

@@ -27,7 +27,7 @@ use self::rows::Rows;
 use crate::column::{Sparse, prefetch_at, put};
 use crate::error::{Error, Result};
 use crate::record::Meta;
-use crate::tier::vector::{SearchCode, VectorConfig, VectorSpace, VectorStore};
+use crate::tier::vector::{SearchCode, VectorStore};
 
 /// The version never had an embedding in the space.
 const ABSENT: u32 = u32::MAX;
@@ -132,8 +132,8 @@ impl Catalog {
         self.ids.compare(a, b)
     }
 
-    pub(crate) fn add_space(&mut self, definition: VectorSpace, config: VectorConfig) {
-        self.spaces.push(VectorStore::new(definition, config));
+    pub(crate) fn add_space(&mut self, space: VectorStore) {
+        self.spaces.push(space);
         self.codes.push(Codes { slots: Sparse::new(ABSENT), owners: Vec::new(), sources: Sparse::new(NONE) });
     }
 
@@ -172,6 +172,17 @@ impl Catalog {
 
     /// Add a version; `units` are unit vectors of its own, other spaces reuse an earlier version's slot.
     pub(crate) fn add<S: AsRef<str>>(&mut self, id: &str, meta: &Meta<S>, units: &[(String, Vec<f32>)]) -> Result<()> {
+        self.add_with_slots(id, meta, units, &[])
+    }
+
+    /// Add a version of which some embeddings have their slots already.
+    pub(crate) fn add_with_slots<S: AsRef<str>>(
+        &mut self,
+        id: &str,
+        meta: &Meta<S>,
+        units: &[(String, Vec<f32>)],
+        slots: &[(u16, u32)],
+    ) -> Result<()> {
         let row = self.rows.insert(&mut self.names, &mut self.namespaces, meta)?;
         let record = match self.ids.number(id) {
             Some(record) => record,
@@ -188,6 +199,9 @@ impl Catalog {
                 let slot = self.spaces[usize::from(space)].insert_unit(unit)?;
                 put(&mut self.codes[usize::from(space)].owners, slot, record);
                 slot
+            } else if let Some((_, slot)) = slots.iter().find(|(in_space, _)| *in_space == space) {
+                put(&mut self.codes[usize::from(space)].owners, *slot, record);
+                *slot
             } else {
                 self.record(record).and_then(|entry| entry.slot_of(space, *source)).unwrap_or(GONE)
             };

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::record::{Attribute, MetaOutcome};
-use crate::tier::vector::Quantization;
+use crate::tier::vector::{Quantization, VectorConfig, VectorSpace};
 
 const IDS: [&str; 4] = ["a", "b", "01HQ0000000000000000000000", "01HQ0000000000000000000001"];
 
@@ -12,10 +12,8 @@ fn catalog() -> Catalog {
     let mut catalog = Catalog::default();
     for name in ["state", "text"] {
         let name = name.to_owned();
-        catalog.add_space(
-            VectorSpace { name, dim: 2, quantization: Quantization::F32, encoder: None },
-            VectorConfig::default(),
-        );
+        let space = VectorSpace { name, dim: 2, quantization: Quantization::F32, encoder: None };
+        catalog.add_space(VectorStore::new(space, VectorConfig::default()));
     }
     catalog
 }

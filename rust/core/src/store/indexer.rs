@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::Inner;
+use super::{Inner, snapshot};
 use crate::error::{Error, Result};
 
 /// Vectors linked between two looks at the lock: writers wait for it.
@@ -65,7 +65,11 @@ pub(super) fn start(inner: Arc<Inner>) -> Result<JoinHandle<()>> {
                     for space in 0..spaces {
                         link(&inner, space);
                         repair(&inner, space);
+                        snapshot::write_if_due(&inner, space, false);
                     }
+                }
+                for space in 0..spaces {
+                    snapshot::write_if_due(&inner, space, true);
                 }
             }));
         })

@@ -1,17 +1,24 @@
 //! Opening: the store's state and the catalogue, from L3.
 
-use super::state::{FORMAT, HEAD, Head, NamespaceState, Namespaces, SPACES};
+use super::snapshot::{self, Claims, Owner};
+use super::state::{FORMAT, HEAD, Head, IDENTITY, NamespaceState, Namespaces, SPACES};
 use super::{Shared, StoreConfig};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::record::{self, Meta};
-use crate::stats::Metrics;
 use crate::store::read::floats;
 use crate::tier::cold::{Change, ColdStore};
-use crate::tier::vector::VectorSpace;
+use crate::tier::vector::{VectorSpace, VectorStore};
 use crate::{frame, keys};
 
-pub(super) fn load(cold: &dyn ColdStore, config: &StoreConfig) -> Result<(Shared, Metrics)> {
+/// What was there.
+pub(super) struct Loaded {
+    pub shared: Shared,
+    pub identity: u128,
+    pub notices: Vec<String>,
+}
+
+pub(super) fn load(cold: &dyn ColdStore, config: &StoreConfig) -> Result<Loaded> {
     let mut head: Head = state_row(cold, HEAD)?.unwrap_or_default();
     if head.format != FORMAT {
         return Err(Error::Storage(format!(
@@ -21,19 +28,29 @@ pub(super) fn load(cold: &dyn ColdStore, config: &StoreConfig) -> Result<(Shared
     }
     let stored: Vec<VectorSpace> = state_row(cold, SPACES)?.unwrap_or_default();
     let spaces = merge_spaces(stored.clone(), &config.spaces)?;
-    let mut catalog = Catalog::default();
-    for space in &spaces {
-        catalog.add_space(space.clone(), config.vector);
-    }
-    load_records(cold, &mut catalog)?;
+    let named: Option<u128> = state_row(cold, IDENTITY)?;
+    let identity = named.map_or_else(new_identity, Ok)?;
+    let owner = Owner { identity, commit: head.commit };
+    let mut loader = Loader { cold, owner, catalog: Catalog::default(), claims: Vec::new(), notices: Vec::new() };
+    loader.add_spaces(&spaces, config)?;
+    loader.load_records()?;
+    let (catalog, notices) = loader.finish();
     head.generation += 1;
     let mut changes = vec![state_change(HEAD, &head)?];
     if spaces != stored {
         changes.push(state_change(SPACES, &spaces)?);
     }
+    if named.is_none() {
+        changes.push(state_change(IDENTITY, &identity)?);
+    }
     cold.write(changes, true)?;
-    let shared = Shared { catalog, namespaces: load_namespaces(cold)?, head };
-    Ok((shared, Metrics::default()))
+    Ok(Loaded { shared: Shared { catalog, namespaces: load_namespaces(cold)?, head }, identity, notices })
+}
+
+fn new_identity() -> Result<u128> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Error::Internal(format!("the system gave no random bits: {error}")))?;
+    Ok(u128::from_le_bytes(bytes))
 }
 
 fn state_row<T: serde::de::DeserializeOwned>(cold: &dyn ColdStore, name: &str) -> Result<Option<T>> {
@@ -84,42 +101,104 @@ fn load_namespaces(cold: &dyn ColdStore) -> Result<Namespaces> {
     Ok(namespaces)
 }
 
-fn load_records(cold: &dyn ColdStore, catalog: &mut Catalog) -> Result<()> {
-    let mut forgotten = std::collections::HashSet::new();
-    each(cold, keys::TOMBSTONE, |row, _| {
-        forgotten.insert(row[1..].to_vec());
-        Ok(())
-    })?;
-    each(cold, keys::META, |row, value| {
-        let (id, _) = keys::parse_version(row)
-            .ok_or_else(|| Error::Corruption("a version row has no id; restore a backup".into()))?;
-        let meta: Meta<&str> = record::decode(value, "version")?;
-        let is_forgotten = !forgotten.is_empty() && forgotten.contains(id.as_bytes());
-        let units = if is_forgotten { Vec::new() } else { units(cold, catalog, id, &meta)? };
-        catalog.add(id, &meta, &units)?;
-        if is_forgotten {
-            catalog.forget(id);
-        }
-        Ok(())
-    })
+/// Fills the catalogue from L3, and from the graphs where their files are of use.
+struct Loader<'a> {
+    cold: &'a dyn ColdStore,
+    owner: Owner,
+    catalog: Catalog,
+    /// What each space's file has.
+    claims: Vec<Option<Claims>>,
+    notices: Vec<String>,
 }
 
-/// Unit vectors of the embeddings that came with this version.
-fn units(cold: &dyn ColdStore, catalog: &Catalog, id: &str, meta: &Meta<&str>) -> Result<Vec<(String, Vec<f32>)>> {
-    let mut units = Vec::new();
-    for (name, source) in &meta.embeddings {
-        let (space, _) = catalog.space(name)?;
-        if catalog.entry(id).is_some_and(|entry| entry.slot_of(space, *source).is_some()) {
-            continue;
+/// Where a version's own embeddings come from: a space's file, or L3 as unit vectors.
+#[derive(Default)]
+struct Embeddings {
+    slots: Vec<(u16, u32)>,
+    units: Vec<(String, Vec<f32>)>,
+}
+
+impl Loader<'_> {
+    fn add_spaces(&mut self, spaces: &[VectorSpace], config: &StoreConfig) -> Result<()> {
+        for (number, space) in spaces.iter().enumerate() {
+            let read = |directory| snapshot::read(directory, number, self.owner, space, config.vector);
+            let (vectors, claims) = match config.path.as_deref().map_or(Ok(Err(None)), read)? {
+                Ok((vectors, claims)) => (vectors, Some(claims)),
+                Err(notice) => {
+                    self.notices.extend(notice);
+                    (VectorStore::new(space.clone(), config.vector), None)
+                }
+            };
+            self.catalog.add_space(vectors);
+            self.claims.push(claims);
         }
-        let key = keys::embedding(id, *source, name);
-        let sealed = cold
+        Ok(())
+    }
+
+    fn load_records(&mut self) -> Result<()> {
+        let mut forgotten = std::collections::HashSet::new();
+        each(self.cold, keys::TOMBSTONE, |row, _| {
+            forgotten.insert(row[1..].to_vec());
+            Ok(())
+        })?;
+        each(self.cold, keys::META, |row, value| {
+            let (id, _) = keys::parse_version(row)
+                .ok_or_else(|| Error::Corruption("a version row has no id; restore a backup".into()))?;
+            let meta: Meta<&str> = record::decode(value, "version")?;
+            let is_forgotten = !forgotten.is_empty() && forgotten.contains(id.as_bytes());
+            let found = if is_forgotten { Embeddings::default() } else { self.embeddings(id, &meta)? };
+            self.catalog.add_with_slots(id, &meta, &found.units, &found.slots)?;
+            if is_forgotten {
+                self.catalog.forget(id);
+            }
+            Ok(())
+        })
+    }
+
+    /// The embeddings that came with this version.
+    fn embeddings(&mut self, id: &str, meta: &Meta<&str>) -> Result<Embeddings> {
+        let mut found = Embeddings::default();
+        for (name, source) in &meta.embeddings {
+            let (space, _) = self.catalog.space(name)?;
+            if self.catalog.entry(id).is_some_and(|entry| entry.slot_of(space, *source).is_some()) {
+                continue;
+            }
+            let claims = self.claims[usize::from(space)].as_mut().filter(|_| *source == meta.version);
+            let slot = claims.and_then(|claims| {
+                let key = snapshot::key(self.owner.identity, id, *source, meta.commit, meta.recorded_at);
+                claims.claim(key).map(|slot| (slot, claims.has_codes))
+            });
+            match slot {
+                Some((slot, true)) => found.slots.push((space, slot)),
+                Some((slot, false)) => {
+                    let unit = self.unit(id, *source, name)?;
+                    self.catalog.spaces[usize::from(space)].write_code(slot, &unit);
+                    found.slots.push((space, slot));
+                }
+                None => found.units.push(((*name).to_owned(), self.unit(id, *source, name)?)),
+            }
+        }
+        Ok(found)
+    }
+
+    fn unit(&self, id: &str, source: u32, name: &str) -> Result<Vec<f32>> {
+        let key = keys::embedding(id, source, name);
+        let sealed = self
+            .cold
             .get(&key)?
             .ok_or_else(|| Error::Corruption(format!("an embedding of record {id} is missing; restore a backup")))?;
-        let (_, space) = catalog.space(name)?;
-        units.push(((*name).to_owned(), space.normalise(&floats(&frame::open(&key, &sealed)?))?));
+        let (_, space) = self.catalog.space(name)?;
+        space.normalise(&floats(&frame::open(&key, &sealed)?))
     }
-    Ok(units)
+
+    fn finish(mut self) -> (Catalog, Vec<String>) {
+        for (vectors, claims) in self.catalog.spaces.iter_mut().zip(&self.claims) {
+            if let Some(claims) = claims {
+                claims.remove_unclaimed(vectors);
+            }
+        }
+        (self.catalog, self.notices)
+    }
 }
 
 fn each(cold: &dyn ColdStore, table: u8, mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {

@@ -17,6 +17,7 @@ mod ranking;
 mod read;
 mod recalls;
 mod search;
+mod snapshot;
 mod state;
 mod stored;
 mod sweep;
@@ -36,6 +37,7 @@ pub use queue::Pending;
 pub use read::Value;
 
 use self::directory::{let_go, located, lock_directory};
+use self::load::Loaded;
 use self::lock::Lock;
 use self::queue::Queue;
 use self::state::{Head, NamespaceState, Namespaces};
@@ -122,6 +124,10 @@ pub(crate) struct Inner {
     /// Held by the committer from the first row to the last effect, so that who holds it finds disk
     /// and memory at one commit.
     pub writing: Mutex<()>,
+    /// Random, and the store's own as long as it is there.
+    pub identity: u128,
+    /// What was not as it should be when the store was opened, and what is done about it.
+    notices: Vec<String>,
     pub clock: Arc<Clock>,
     pub ids: IdSource,
     pub metrics: Metrics,
@@ -228,8 +234,7 @@ impl Store {
         let lock = config.path.as_deref().map(lock_directory).transpose()?;
         let directory = config.path.clone().unwrap_or_default();
         let cold = config.engine.open(&directory)?;
-        let loaded = load::load(cold.as_ref(), &config);
-        let (shared, metrics) = match loaded {
+        let Loaded { shared, identity, notices } = match load::load(cold.as_ref(), &config) {
             Ok(loaded) => loaded,
             Err(error) => {
                 let_go(cold, true);
@@ -245,8 +250,10 @@ impl Store {
             queue: Queue::default(),
             indexing: indexer::Signal::default(),
             writing: Mutex::default(),
+            identity,
+            notices,
             clock: config.clock,
-            metrics,
+            metrics: Metrics::default(),
             compression: config.compression,
             durable: config.durable,
             max_memory_bytes: config.max_memory_bytes,
@@ -264,6 +271,12 @@ impl Store {
             closing: Mutex::new(()),
             generation: fork::generation(),
         })
+    }
+
+    /// What was not as it should be when the store was opened, and what is done about it.
+    #[must_use]
+    pub fn notices(&self) -> &[String] {
+        &self.inner.notices
     }
 
     /// Apply a batch and wait for it.

@@ -9,6 +9,7 @@ use super::ops::NamespaceOptions;
 pub(crate) const FORMAT: u32 = 1;
 pub(crate) const HEAD: &str = "head";
 pub(crate) const SPACES: &str = "spaces";
+pub(crate) const IDENTITY: &str = "identity";
 
 /// Running numbers; rewritten with every group, so that `verify` has something to compare with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

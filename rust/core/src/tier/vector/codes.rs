@@ -152,6 +152,54 @@ impl Codes {
         }
     }
 
+    /// Write a slot's code as bytes.
+    pub(super) fn write_row(&self, slot: u32, out: &mut Vec<u8>) {
+        match &self.table {
+            Table::F16(codes) => out.extend(codes.row(slot).iter().flat_map(|c| c.to_le_bytes())),
+            Table::F32(codes) => out.extend(codes.row(slot).iter().flat_map(|c| c.to_le_bytes())),
+            Table::I8(codes) => out.extend(codes.row(slot).iter().map(|c| c.cast_unsigned())),
+        }
+    }
+
+    /// Read what was written by codes of a kind; from a code of bytes no other can be made, and the
+    /// row is left.  `None` where there is too little.
+    pub(super) fn read_row(&mut self, slot: u32, code: SearchCode, bytes: &mut &[u8]) -> Option<()> {
+        let width = match (code, self.quantization) {
+            (SearchCode::I8, _) => Scale::BYTES + self.dim,
+            (SearchCode::Stored, Quantization::F16) => 2 * self.dim,
+            (SearchCode::Stored, Quantization::F32) => 4 * self.dim,
+        };
+        let (row, rest) = bytes.split_at_checked(width)?;
+        *bytes = rest;
+        let halves = || row.as_chunks::<2>().0.iter().map(|c| f16::from_le_bytes(*c));
+        match (&mut self.table, code) {
+            (Table::I8(codes), SearchCode::I8) => {
+                for (to, from) in codes.row_mut(slot).iter_mut().zip(row) {
+                    *to = from.cast_signed();
+                }
+            }
+            (_, SearchCode::I8) => {}
+            (Table::F16(codes), _) => {
+                for (to, from) in codes.row_mut(slot).iter_mut().zip(halves()) {
+                    *to = from;
+                }
+            }
+            (Table::F32(codes), _) => {
+                for (to, from) in codes.row_mut(slot).iter_mut().zip(floats(row)) {
+                    *to = from;
+                }
+            }
+            (Table::I8(codes), SearchCode::Stored) => {
+                let stored: Vec<f32> = match self.quantization {
+                    Quantization::F16 => halves().map(f16::to_f32).collect(),
+                    Quantization::F32 => floats(row).collect(),
+                };
+                write_bytes(codes.row_mut(slot), &stored);
+            }
+        }
+        Some(())
+    }
+
     pub(super) fn bytes(&self) -> usize {
         match &self.table {
             Table::F16(codes) => codes.bytes(),
@@ -170,6 +218,10 @@ impl Codes {
     }
 }
 
+fn floats(row: &[u8]) -> impl Iterator<Item = f32> {
+    row.as_chunks::<4>().0.iter().map(|c| f32::from_le_bytes(*c))
+}
+
 /// What turns bytes into numbers, and what they leave out.
 #[derive(Clone, Copy)]
 struct Scale {
@@ -185,12 +237,12 @@ impl Scale {
     fn split(row: &[i8]) -> (Self, &[i8]) {
         let (step, rest) = row.split_first_chunk::<4>().unwrap_or((&[0; 4], &[]));
         let (left_out, code) = rest.split_first_chunk::<4>().unwrap_or((&[0; 4], &[]));
-        let number = |bytes: &[i8; 4]| f32::from_ne_bytes(bytes.map(i8::cast_unsigned));
+        let number = |bytes: &[i8; 4]| f32::from_le_bytes(bytes.map(i8::cast_unsigned));
         (Self { step: number(step), left_out: number(left_out) }, code)
     }
 
     fn bytes(self) -> impl Iterator<Item = i8> {
-        self.step.to_ne_bytes().into_iter().chain(self.left_out.to_ne_bytes()).map(u8::cast_signed)
+        self.step.to_le_bytes().into_iter().chain(self.left_out.to_le_bytes()).map(u8::cast_signed)
     }
 }
 

@@ -3,10 +3,12 @@
 mod arena;
 mod codes;
 mod graph;
+mod image;
 pub mod kernel;
 mod space;
 mod store;
 
 pub use graph::GraphConfig;
+pub(crate) use image::Image;
 pub use space::{Quantization, SearchCode, VectorSpace};
 pub use store::{VectorConfig, VectorEngine, VectorStore};

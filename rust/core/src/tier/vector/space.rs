@@ -26,7 +26,7 @@ impl Quantization {
 }
 
 /// What a space is searched with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum SearchCode {
     /// Its stored code.
     #[default]

@@ -1,7 +1,7 @@
 //! The embeddings of one space in slots, and the graph over them.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use roaring::RoaringBitmap;
@@ -67,18 +67,20 @@ impl Default for VectorConfig {
 /// ```
 pub struct VectorStore {
     pub(crate) definition: VectorSpace,
-    config: VectorConfig,
-    codes: Codes,
-    live: RoaringBitmap,
-    free: Vec<u32>,
-    slots: u32,
-    graph: Option<Graph>,
+    pub(super) config: VectorConfig,
+    pub(super) codes: Codes,
+    pub(super) live: RoaringBitmap,
+    pub(super) free: Vec<u32>,
+    pub(super) slots: u32,
+    pub(super) graph: Option<Graph>,
     /// Written and not linked yet.
     waiting: Mutex<BTreeSet<u32>>,
     /// Held while links are changed.
     work: Mutex<Work>,
     /// Number of the last search of the store that went here.
     searched: AtomicU64,
+    /// Links made and vectors removed since the last image.
+    pub(super) changes: AtomicUsize,
 }
 
 /// What is done to the graph beside searches.
@@ -107,6 +109,7 @@ impl VectorStore {
             waiting: Mutex::default(),
             work: Mutex::default(),
             searched: AtomicU64::new(0),
+            changes: AtomicUsize::new(0),
         }
     }
 
@@ -196,7 +199,10 @@ impl VectorStore {
         let was_there = self.live.remove(slot);
         if was_there {
             match &self.graph {
-                Some(graph) if !self.waiting.get_mut().remove(&slot) => graph.remove(slot),
+                Some(graph) if !self.waiting.get_mut().remove(&slot) => {
+                    *self.changes.get_mut() += 1;
+                    graph.remove(slot);
+                }
                 _ => self.free.push(slot),
             }
         }
@@ -272,6 +278,7 @@ impl VectorStore {
         let _work = self.work.lock();
         let batch: Vec<u32> = self.waiting.lock().iter().copied().take(most).collect();
         graph.insert_all(&self.codes, &batch);
+        self.changes.fetch_add(batch.len(), Ordering::Relaxed);
         let mut waiting = self.waiting.lock();
         for slot in &batch {
             waiting.remove(slot);

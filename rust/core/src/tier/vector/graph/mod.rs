@@ -15,6 +15,7 @@
 //! in both directions.  Pruning keeps them, and every node can be reached from
 //! every other.
 
+mod image;
 mod insert;
 mod repair;
 mod walk;

@@ -1,0 +1,102 @@
+//! What is linked, as bytes: a row a slot, with its state, its links on all levels, and its code.
+
+use std::sync::atomic::Ordering;
+
+use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
+
+use super::graph::{Graph, GraphConfig};
+use super::space::{SearchCode, VectorSpace};
+use super::store::{VectorConfig, VectorStore};
+use crate::error::Result;
+
+/// What comes before the rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Image {
+    pub definition: VectorSpace,
+    pub code: SearchCode,
+    pub m: usize,
+    pub ef_construction: usize,
+    pub slots: u32,
+    entry: u64,
+}
+
+impl Image {
+    /// Bytes of the shortest row.
+    pub(crate) fn min_row(&self) -> usize {
+        1 + 8 * self.m + self.definition.dim
+    }
+
+    /// Whether a store that is opened like this would have made it.
+    pub(crate) fn fits(&self, definition: &VectorSpace, config: VectorConfig) -> bool {
+        let GraphConfig { m, ef_construction } = config.graph;
+        self.definition == *definition && (self.m, self.ef_construction) == (m, ef_construction)
+    }
+}
+
+impl VectorStore {
+    /// What its rows begin with; `None` without a graph.
+    pub(crate) fn image(&self) -> Option<Image> {
+        let graph = self.graph.as_ref()?;
+        let GraphConfig { m, ef_construction } = self.config.graph;
+        let (slots, entry) = (graph.end(), graph.entry_word());
+        Some(Image { definition: self.definition.clone(), code: self.code(), m, ef_construction, slots, entry })
+    }
+
+    /// Write a slot's row.
+    pub(crate) fn write_row(&self, slot: u32, out: &mut Vec<u8>) {
+        if let Some(graph) = &self.graph {
+            graph.write_row(slot, out);
+            self.codes.write_row(slot, out);
+        }
+    }
+
+    /// A store with room for the rows of an image.
+    ///
+    /// # Errors
+    /// Where the system gives no memory.
+    pub(crate) fn from_image(config: VectorConfig, image: &Image) -> Result<Self> {
+        let mut graph = Graph::new(config.graph);
+        graph.reserve(image.slots)?;
+        let mut store = Self::new(image.definition.clone(), config);
+        store.codes.reserve(image.slots)?;
+        store.slots = image.slots;
+        store.graph = Some(graph);
+        Ok(store)
+    }
+
+    /// Read a slot's row; `None` where it is none.
+    pub(crate) fn read_row(&mut self, slot: u32, code: SearchCode, bytes: &mut &[u8]) -> Option<()> {
+        self.graph.as_ref()?.read_row(slot, bytes)?;
+        self.codes.read_row(slot, code, bytes)
+    }
+
+    /// All rows were read: whether they are a graph.
+    pub(crate) fn complete(&mut self, image: &Image) -> bool {
+        let Some(graph) = self.graph.as_ref() else { return false };
+        let is_sound = graph.set_entry_word(image.entry) && graph.is_sound();
+        self.live = (0..image.slots).filter(|slot| graph.holds(*slot)).collect();
+        self.free = (0..image.slots).rev().filter(|slot| graph.is_free(*slot)).collect();
+        is_sound
+    }
+
+    /// Slots that somebody has.
+    pub(crate) fn live(&self) -> &RoaringBitmap {
+        &self.live
+    }
+
+    /// Write the code of a slot that came without one.
+    pub(crate) fn write_code(&mut self, slot: u32, unit: &[f32]) {
+        self.codes.write(slot, unit);
+    }
+
+    /// Links made and vectors removed that the last image does not have.
+    pub(crate) fn changes(&self) -> usize {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    /// An image has so many more changes.
+    pub(crate) fn settle(&self, changes: usize) {
+        self.changes.fetch_sub(changes, Ordering::Relaxed);
+    }
+}
