@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::pedantic, clippy::unwrap_used, reason = "a benchmark may end at the first surprise")]
 
 mod harness;
+mod vectors;
 
 use std::hint::black_box;
 use std::path::Path;
@@ -24,6 +25,8 @@ fn main() {
     bench.group("l1_cache_concurrent", l1_cache_concurrent);
     bench.group("cold", cold);
     bench.group("recall", recall);
+    bench.group("vector", vectors::vector);
+    bench.group("tiering", vectors::tiering);
     bench.group("namespace", namespace);
     bench.finish("latency.jsonl");
 }
@@ -86,12 +89,15 @@ fn l1_cache_concurrent(bench: &mut Bench) {
     }
 }
 
-fn open(path: &Path, engine: ColdEngine) -> Store {
+fn config(path: &Path, engine: ColdEngine) -> StoreConfig {
     let spaces = vec![VectorSpace { name: "state".into(), dim: 256, quantization: Quantization::F16, encoder: None }];
     // One entry in the hot tier, so that reads come from the disk's engine.
     let cache = CacheConfig { max_entries: 1, ..CacheConfig::default() };
-    Store::open(StoreConfig { path: Some(path.to_path_buf()), engine, cache, spaces, ..StoreConfig::default() })
-        .unwrap()
+    StoreConfig { path: Some(path.to_path_buf()), engine, cache, spaces, ..StoreConfig::default() }
+}
+
+fn open(path: &Path, engine: ColdEngine) -> Store {
+    Store::open(config(path, engine)).unwrap()
 }
 
 fn put((namespace, key): &(String, String)) -> Operation {
@@ -129,8 +135,7 @@ fn records(bench: &mut Bench, name: &str, store: &Store) {
     let vectors = embeddings(20_000);
     let started = Instant::now();
     for (batch, vectors) in vectors.chunks(100).enumerate() {
-        let write = |(i, v): (usize, &Vec<f32>)| Operation::Write(Box::new(record(batch * 100 + i, v)));
-        store.commit(vectors.iter().enumerate().map(write).collect()).unwrap();
+        store.commit(vectors.iter().enumerate().map(|(i, v)| write(batch * 100 + i, v)).collect()).unwrap();
     }
     let rate = vectors.len() as f64 / started.elapsed().as_secs_f64();
     bench.number(&format!("cold/{name}_record_256_batch100"), rate, "records/s");
@@ -185,19 +190,14 @@ fn record(i: usize, embedding: &[f32]) -> Record {
     }
 }
 
-fn recall(bench: &mut Bench) {
-    let vectors = embeddings(51_000);
-    let (stored, queries) = vectors.split_at(50_000);
-    let directory = tempfile::tempdir().unwrap();
-    let store = open(directory.path(), ColdEngine::Redb);
-    for (batch, vectors) in stored.chunks(1000).enumerate() {
-        let write = |(i, v): (usize, &Vec<f32>)| Operation::Write(Box::new(record(batch * 1000 + i, v)));
-        store.commit(vectors.iter().enumerate().map(write).collect()).unwrap();
-    }
-    let agent = Filter::Test { field: "agent_id".into(), op: Op::Eq, value: Operand::Text("agent-3".into()) };
-    let query = |i: usize, filter: Option<Filter>| Query {
+fn write(i: usize, embedding: &[f32]) -> Operation {
+    Operation::Write(Box::new(record(i, embedding)))
+}
+
+fn query(vector: &[f32], filter: Option<Filter>) -> Query {
+    Query {
         space: "state".into(),
-        vector: Some(queries[i].clone()),
+        vector: Some(vector.to_vec()),
         namespace: None,
         filter,
         as_of: None,
@@ -210,12 +210,27 @@ fn recall(bench: &mut Bench) {
         min_trust: None,
         exact: None,
         bodies: true,
-    };
+    }
+}
+
+fn exact(vector: &[f32], filter: Option<Filter>) -> Query {
+    Query { exact: Some(true), ..query(vector, filter) }
+}
+
+fn recall(bench: &mut Bench) {
+    let vectors = embeddings(51_000);
+    let (stored, queries) = vectors.split_at(50_000);
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), ColdEngine::Redb);
+    for (batch, vectors) in stored.chunks(1000).enumerate() {
+        store.commit(vectors.iter().enumerate().map(|(i, v)| write(batch * 1000 + i, v)).collect()).unwrap();
+    }
+    let agent = Filter::Test { field: "agent_id".into(), op: Op::Eq, value: Operand::Text("agent-3".into()) };
     bench.latency("recall/exact_50k_filter_1_in_10", 1000, 1, |i| {
-        black_box(store.search(&query(i, Some(agent.clone()))).unwrap());
+        black_box(store.search(&exact(&queries[i], Some(agent.clone()))).unwrap());
     });
     bench.latency("recall/exact_50k_no_filter", 1000, 1, |i| {
-        black_box(store.search(&query(i, None)).unwrap());
+        black_box(store.search(&exact(&queries[i], None)).unwrap());
     });
 }
 
