@@ -144,6 +144,12 @@ pub(crate) fn embedding(id: &str, version: u32, space: &str) -> Vec<u8> {
     row
 }
 
+pub(crate) fn space_of_embedding(row: &[u8]) -> Option<&str> {
+    let (length, rest) = row.get(1..)?.split_first_chunk::<2>()?;
+    let space = rest.get(usize::from(u16::from_be_bytes(*length)) + size_of::<u32>()..)?;
+    std::str::from_utf8(space).ok()
+}
+
 /// A row named by one string: a tombstone, a logged recall, a namespace, a piece of state.
 pub(crate) fn named(table: u8, name: &str) -> Vec<u8> {
     let mut row = Vec::with_capacity(1 + name.len());

@@ -1,4 +1,4 @@
-//! Ids of records: sixteen bytes each where they are ULIDs, as those that the store makes.
+//! Ids of records: sixteen bytes each where they are short, or ULIDs as those that the store makes.
 
 use std::cmp::Ordering;
 use std::hash::BuildHasher;
@@ -9,8 +9,12 @@ use hashbrown::HashTable;
 use crate::column::put;
 use crate::ids::{decode_ulid, encode_ulid};
 
-/// Set in a packed id whose text lies apart; no ULID of the next four thousand years has this bit.
+/// Set in a packed id that is no ULID; no ULID of the next four thousand years has this bit.
 const TEXT: u128 = 1 << 127;
+/// Set, too, where the text is in the other fifteen bytes, and not apart; its length is in the first.
+const SHORT: u128 = 1 << 126;
+const MAX_SHORT: usize = 15;
+const LENGTH_SHIFT: u32 = 120;
 
 /// The numbers of records by id, and back.
 #[derive(Default)]
@@ -26,6 +30,7 @@ pub(super) struct Ids {
 /// An id as text.
 pub(crate) enum Id<'a> {
     Ulid([u8; 26]),
+    Short([u8; 16], usize),
     Text(&'a str),
 }
 
@@ -35,13 +40,24 @@ impl Deref for Id<'_> {
     fn deref(&self) -> &str {
         match self {
             Self::Ulid(letters) => std::str::from_utf8(letters).unwrap_or_default(),
+            Self::Short(bytes, length) => std::str::from_utf8(&bytes[1..=*length]).unwrap_or_default(),
             Self::Text(text) => text,
         }
     }
 }
 
-fn ulid(id: &str) -> Option<u128> {
-    decode_ulid(id).filter(|bits| bits & TEXT == 0)
+/// An id that needs no more than sixteen bytes.
+fn packed(id: &str) -> Option<u128> {
+    decode_ulid(id).filter(|bits| bits & TEXT == 0).or_else(|| {
+        let mut bytes = [0; 16];
+        bytes[1..].get_mut(..id.len())?.copy_from_slice(id.as_bytes());
+        Some(TEXT | SHORT | (id.len() as u128) << LENGTH_SHIFT | u128::from_be_bytes(bytes))
+    })
+}
+
+/// Where a text lies, for a packed id that is not the id itself.
+fn apart(packed: u128) -> Option<usize> {
+    usize::try_from(packed & !TEXT).ok().filter(|_| packed & (TEXT | SHORT) == TEXT)
 }
 
 impl Ids {
@@ -49,41 +65,41 @@ impl Ids {
         let packed = self.packed[record as usize];
         match self.text(packed) {
             Some(text) => Id::Text(text),
-            None => Id::Ulid(encode_ulid(packed)),
+            None if packed & TEXT == 0 => Id::Ulid(encode_ulid(packed)),
+            None => {
+                let bytes = packed.to_be_bytes();
+                Id::Short(bytes, usize::from(bytes[0]) & MAX_SHORT)
+            }
         }
     }
 
     fn text(&self, packed: u128) -> Option<&str> {
-        let at = usize::try_from(packed & !TEXT).ok().filter(|_| packed & TEXT != 0)?;
-        self.texts.get(at).map(|text| &**text)
+        self.texts.get(apart(packed)?).map(|text| &**text)
     }
 
     pub(super) fn number(&self, id: &str) -> Option<u32> {
-        let ulid = ulid(id);
+        let packed = packed(id);
         let matches = |record: &u32| {
-            let packed = self.packed[*record as usize];
-            ulid.map_or_else(|| self.text(packed) == Some(id), |bits| bits == packed)
+            let found = self.packed[*record as usize];
+            packed.map_or_else(|| self.text(found) == Some(id), |bits| bits == found)
         };
-        self.numbers.find(self.hash(id, ulid), matches).copied()
+        self.numbers.find(self.hash(id, packed), matches).copied()
     }
 
-    fn hash(&self, id: &str, ulid: Option<u128>) -> u64 {
-        ulid.map_or_else(|| self.hasher.hash_one(id), |bits| self.hasher.hash_one(bits))
+    fn hash(&self, id: &str, packed: Option<u128>) -> u64 {
+        packed.map_or_else(|| self.hasher.hash_one(id), |bits| self.hasher.hash_one(bits))
     }
 
     /// Name a record that has no name.
     pub(super) fn insert(&mut self, record: u32, id: &str) {
-        let ulid = ulid(id);
-        let packed = ulid.unwrap_or_else(|| self.keep_text(id));
-        put(&mut self.packed, record, packed);
-        let hash = self.hash(id, ulid);
+        let bits = packed(id);
+        let kept = bits.unwrap_or_else(|| self.keep_text(id));
+        put(&mut self.packed, record, kept);
+        let hash = self.hash(id, bits);
         let Self { packed, texts, numbers, hasher, .. } = self;
         numbers.insert_unique(hash, record, |record| {
             let packed = packed[*record as usize];
-            match usize::try_from(packed & !TEXT) {
-                Ok(at) if packed & TEXT != 0 => hasher.hash_one(&*texts[at]),
-                _ => hasher.hash_one(packed),
-            }
+            apart(packed).map_or_else(|| hasher.hash_one(packed), |at| hasher.hash_one(&*texts[at]))
         });
     }
 
@@ -99,14 +115,11 @@ impl Ids {
 
     pub(super) fn remove(&mut self, record: u32) {
         let id = self.get(record);
-        let hash = self.hash(&id, ulid(&id));
+        let hash = self.hash(&id, packed(&id));
         if let Ok(found) = self.numbers.find_entry(hash, |other| *other == record) {
             found.remove();
         }
-        let packed = self.packed[record as usize];
-        if let Ok(at) = usize::try_from(packed & !TEXT)
-            && packed & TEXT != 0
-        {
+        if let Some(at) = apart(self.packed[record as usize]) {
             self.text_bytes -= self.texts[at].len();
             self.texts[at] = Box::default();
             self.free_texts.push(at);
@@ -132,7 +145,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn any_id() -> impl Strategy<Value = String> {
-        prop_oneof!["[0-9A-HJKMNP-TV-Z]{26}", "[0-3][0-9A-HJKMNP-TV-Z]{25}", "[!-~]{1,30}", "[ab]{1,2}"]
+        prop_oneof!["[0-9A-HJKMNP-TV-Z]{26}", "[0-3][0-9A-HJKMNP-TV-Z]{25}", "[!-~]{1,30}", "[ab]{1,2}", "[aü]{5,10}"]
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::*;
 use crate::filter::{Filter, Op, Operand};
 use crate::record::{Attribute, Outcome, Record};
-use crate::tier::vector::Quantization;
+use crate::tier::vector::{Quantization, SearchCode};
 
 const DAY: i64 = 86_400_000_000;
 
@@ -309,4 +309,16 @@ fn an_entry_of_an_older_store_is_read_as_it_is() {
     let old = b"\x88\xa6format\x01".as_slice();
     assert_eq!(recalls::split(old), (b"".as_slice(), old));
     assert_eq!(recalls::split(b""), (b"".as_slice(), b"".as_slice()));
+}
+
+#[test]
+fn verify_finds_a_code_that_is_not_its_embeddings() {
+    for code in [SearchCode::Stored, SearchCode::I8] {
+        let vector = VectorConfig { code, ..VectorConfig::default() };
+        let store = Store::open(StoreConfig { spaces: spaces(), vector, ..StoreConfig::default() }).unwrap();
+        store.commit(vec![write(record("r", 0, [3.0, 4.0, 0.0, 0.0]))]).unwrap();
+        assert_eq!(store.verify().unwrap(), Vec::<String>::new());
+        store.inner.shared.write().catalog.spaces[0].write_code(0, &[0.8, 0.6, 0.0, 0.0]);
+        assert!(store.verify().unwrap()[0].starts_with("record r is searched in space \"state\""));
+    }
 }

@@ -3,11 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use super::plan::split_value;
+use super::read::floats;
 use super::state::{Counts, HEAD, Head, NamespaceState, Namespaces};
 use super::sweep::content_rows;
 use super::{Inner, Shared, Store, recalls};
+use crate::catalog::Entry;
 use crate::error::Result;
 use crate::record::{self, Meta};
+use crate::tier::vector::VectorStore;
 use crate::{frame, keys};
 
 /// Problems told at most, so that a broken disk does not fill the memory.
@@ -23,8 +26,10 @@ struct Audit {
     head: Option<Head>,
     metas: HashMap<String, Vec<Meta>>,
     tombstones: HashSet<String>,
-    /// Rows of text, payloads and vectors that no version was found for yet.
-    content: HashSet<Vec<u8>>,
+    /// Rows of text, payloads and vectors; of a vector with the checksum of its code.
+    content: HashMap<Vec<u8>, Option<u32>>,
+    /// Where codes are made to compare with, by the name of the space.
+    coders: HashMap<String, VectorStore>,
     namespaces: Namespaces,
     /// Rows that find values and logged recalls by their time.
     times: HashSet<Vec<u8>>,
@@ -57,7 +62,9 @@ impl Store {
 
 impl Inner {
     fn audit(&self) -> Result<Audit> {
-        let mut audit = Audit::default();
+        let coders: Vec<VectorStore> = self.shared.read().catalog.spaces.iter().map(VectorStore::emptied).collect();
+        let coders = coders.into_iter().map(|coder| (coder.definition.name.clone(), coder)).collect();
+        let mut audit = Audit { coders, ..Audit::default() };
         self.cold(|cold| {
             cold.scan(&[0], &[u8::MAX; 2], &mut |row, sealed| {
                 audit.row(row, sealed);
@@ -100,8 +107,13 @@ impl Audit {
                 self.counts.versions += 1;
                 self.meta(row, &value);
             }
-            keys::BODY | keys::OUTCOME | keys::EMBEDDING => {
-                self.content.insert(row.to_vec());
+            keys::BODY | keys::OUTCOME => {
+                self.content.insert(row.to_vec(), None);
+            }
+            keys::EMBEDDING => {
+                let coder = keys::space_of_embedding(row).and_then(|space| self.coders.get_mut(space));
+                let sum = coder.and_then(|coder| coder.checksum_of(&floats(&value)));
+                self.content.insert(row.to_vec(), sum);
             }
             keys::STATE if name() == HEAD => self.head = record::decode(&value, "state").ok(),
             _ => {}
@@ -141,6 +153,7 @@ impl Audit {
             self.problems.push(format!("{what} {:?} is missing", String::from_utf8_lossy(row)));
         }
         self.check_content();
+        self.check_codes(shared);
         for entry in shared.catalog.entries() {
             let id = entry.id();
             let found = self.metas.remove(&*id).map_or(0, |metas| metas.len());
@@ -164,19 +177,46 @@ impl Audit {
         self.problems
     }
 
+    /// What is searched is what is stored.
+    fn check_codes(&mut self, shared: &Shared) {
+        let catalog = &shared.catalog;
+        for (number, vectors) in (0_u16..).zip(&catalog.spaces) {
+            let name = &vectors.definition.name;
+            // Codes may have become smaller since the rows were read.
+            if self.coders.get(name).is_none_or(|coder| coder.code() != vectors.code()) {
+                continue;
+            }
+            for version in catalog.entries().filter(|entry| !entry.forgotten()).flat_map(Entry::versions) {
+                let Some(slot) = version.slot(number) else { continue };
+                let Some(entry) = catalog.owner(number, slot).and_then(|record| catalog.record(record)) else {
+                    continue;
+                };
+                let id = entry.id();
+                let row = keys::embedding(&id, version.source(number), name);
+                if self.content.get(&row).is_some_and(|sum| *sum != Some(vectors.checksum(slot))) {
+                    self.problems.push(format!(
+                        "record {} is searched in space {name:?} by a code that is not its embedding's; close the \
+                         store, remove its files that end in .vectors, and open it again",
+                        &*id
+                    ));
+                }
+            }
+        }
+    }
+
     /// Every version has its content, and there is no content without a version.
     fn check_content(&mut self) {
         let mut needed = HashSet::new();
         for (id, metas) in self.metas.iter().filter(|(id, _)| !self.tombstones.contains(*id)) {
             for meta in metas {
                 let rows = content_rows(id, meta);
-                if rows.iter().any(|row| !self.content.contains(row)) {
+                if rows.iter().any(|row| !self.content.contains_key(row)) {
                     self.problems.push(format!("content of version {} of record {id} is missing", meta.version));
                 }
                 needed.extend(rows);
             }
         }
-        for row in self.content.iter().filter(|row| !needed.contains(*row)) {
+        for row in self.content.keys().filter(|row| !needed.contains(*row)) {
             self.problems.push(format!("row {:?} belongs to no version", String::from_utf8_lossy(row)));
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::graph::{Graph, GraphConfig};
 use super::space::{SearchCode, VectorSpace};
-use super::store::{VectorConfig, VectorStore};
+use super::store::{VectorConfig, VectorEngine, VectorStore};
 use crate::error::Result;
 
 /// What comes before the rows.
@@ -83,6 +83,29 @@ impl VectorStore {
     /// Slots that somebody has.
     pub(crate) fn live(&self) -> &RoaringBitmap {
         &self.live
+    }
+
+    /// A store without vectors that makes the same codes.
+    pub(crate) fn emptied(&self) -> Self {
+        Self::new(
+            self.definition.clone(),
+            VectorConfig { engine: VectorEngine::Exact, code: self.code(), ..self.config },
+        )
+    }
+
+    /// Checksum of a slot's code.
+    pub(crate) fn checksum(&self, slot: u32) -> u32 {
+        let mut code = Vec::new();
+        self.codes.write_row(slot, &mut code);
+        crc32c::crc32c(&code)
+    }
+
+    /// Checksum of the code that an embedding gets; `None` for one that is not of this space.
+    pub(crate) fn checksum_of(&mut self, embedding: &[f32]) -> Option<u32> {
+        let slot = self.insert(embedding).ok()?;
+        let sum = self.checksum(slot);
+        self.remove(slot);
+        Some(sum)
     }
 
     /// Write the code of a slot that came without one.
