@@ -4,6 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
@@ -12,6 +13,8 @@ use crate::error::{Error, Result};
 
 /// Vectors linked between two looks at the lock: writers wait for it.
 const BATCH: usize = 16;
+/// How long nothing is to do before the system gets back what is free.
+const REST: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
 struct State {
@@ -45,11 +48,27 @@ impl Signal {
     /// Wait for work; `false` when there will be none.
     fn wait(&self) -> bool {
         let mut state = self.state.lock();
+        let mut is_tidy = false;
         while !state.has_work && !state.stopped {
-            self.changed.wait(&mut state);
+            if is_tidy {
+                self.changed.wait(&mut state);
+            } else if self.changed.wait_for(&mut state, REST).timed_out() {
+                give_back_memory();
+                is_tidy = true;
+            }
         }
         state.has_work = false;
         !state.stopped
+    }
+}
+
+/// Opening and linking take and free much that is small, and what is free stays the process's until
+/// it is asked for.
+fn give_back_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it only returns free pages to the system.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

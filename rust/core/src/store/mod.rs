@@ -213,15 +213,6 @@ impl Inner {
     }
 }
 
-/// Opening takes and frees much that is small; what is free stays the process's until it is asked for.
-fn give_back_memory() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: it only returns free pages to the system.
-    unsafe {
-        libc::malloc_trim(0);
-    }
-}
-
 /// An open store; share it between threads by reference or `Arc`.
 pub struct Store {
     inner: Arc<Inner>,
@@ -271,7 +262,6 @@ impl Store {
             failed: OnceLock::new(),
             owner: AtomicU32::new(fork::generation()),
         });
-        give_back_memory();
         inner.share_memory();
         let threads = vec![committer::start(Arc::clone(&inner))?, indexer::start(Arc::clone(&inner))?];
         Ok(Self {

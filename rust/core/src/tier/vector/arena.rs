@@ -13,7 +13,7 @@ const CHUNK_BYTES: usize = 2 << 20;
 const MOST_WASTED: usize = 8;
 const LINE: usize = 64;
 /// Most rows a chunk has, whatever is left of it.
-const MAX_SHIFT: u32 = 20;
+const MAX_ROWS: usize = 1 << 20;
 
 /// What may be made of zeroed memory, needs no drop, and lies without gaps.
 ///
@@ -35,8 +35,10 @@ pub(super) struct Arena<T> {
     width: usize,
     /// Values from one row to the next.
     stride: usize,
-    /// Rows a chunk, as a power of two.
-    shift: u32,
+    /// Rows a chunk.
+    per_chunk: u32,
+    /// Divides a row by them: 2^64 / `per_chunk`, rounded up (Lemire, Kaser and Kurz, 2019).
+    inverse: u64,
     rows: u32,
     /// Chunks that were given back.
     drained: usize,
@@ -52,8 +54,10 @@ impl<T: Plain> Arena<T> {
         let row = width * size_of::<T>();
         let aligned = row.next_multiple_of(LINE);
         let row = if (aligned - row) * MOST_WASTED < row { aligned } else { row };
-        let shift = (CHUNK_BYTES / row).ilog2().min(MAX_SHIFT);
-        Self { chunks: Vec::new(), width, stride: row / size_of::<T>(), shift, rows: 0, drained: 0 }
+        // A chunk of one row would need an inverse of 65 bits.
+        let per_chunk = u32::try_from((CHUNK_BYTES / row).min(MAX_ROWS)).unwrap_or(2).max(2);
+        let inverse = u64::MAX / u64::from(per_chunk) + 1;
+        Self { chunks: Vec::new(), width, stride: row / size_of::<T>(), per_chunk, inverse, rows: 0, drained: 0 }
     }
 
     /// Make room for so many rows in all.
@@ -61,7 +65,7 @@ impl<T: Plain> Arena<T> {
     /// # Errors
     /// Where the system gives no memory; then nothing changed but room.
     pub(super) fn reserve(&mut self, rows: u32) -> Result<()> {
-        while (self.chunks.len() as u64) << self.shift < u64::from(rows) {
+        while self.chunks.len() as u64 * u64::from(self.per_chunk) < u64::from(rows) {
             // A small space does not take a large page.
             let chunk = map_chunk(!self.chunks.is_empty())?;
             self.chunks.push(chunk.cast());
@@ -72,10 +76,17 @@ impl<T: Plain> Arena<T> {
 
     fn at(&self, row: u32) -> *mut T {
         assert!(row < self.rows, "row {row} of {}", self.rows);
-        let within = (row as usize & ((1 << self.shift) - 1)) * self.stride;
+        let chunk = self.chunk_of(row);
+        let within = (row as usize - chunk * self.per_chunk as usize) * self.stride;
         // SAFETY: `reserve` mapped the chunk of each row below `rows`, and a chunk has room for
-        // `1 << shift` rows of `stride` values.
-        unsafe { self.chunks.get_unchecked((row >> self.shift) as usize).as_ptr().add(within) }
+        // `per_chunk` rows of `stride` values.
+        unsafe { self.chunks.get_unchecked(chunk).as_ptr().add(within) }
+    }
+
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "less than the row")]
+    fn chunk_of(&self, row: u32) -> usize {
+        ((u128::from(row) * u128::from(self.inverse)) >> 64) as usize
     }
 
     #[inline]
@@ -103,10 +114,10 @@ impl<T: Plain> Arena<T> {
     pub(super) fn drain(mut self, mut visit: impl FnMut(u32, &[T])) {
         for row in 0..self.rows {
             visit(row, self.row(row));
-            let is_last = (row + 1).trailing_zeros() >= self.shift;
-            if is_last {
-                unmap(std::mem::replace(&mut self.chunks[(row >> self.shift) as usize], NonNull::dangling()));
-                self.drained = (row >> self.shift) as usize + 1;
+            let chunk = self.chunk_of(row);
+            if self.chunk_of(row + 1) > chunk {
+                unmap(std::mem::replace(&mut self.chunks[chunk], NonNull::dangling()));
+                self.drained = chunk + 1;
             }
         }
     }
@@ -212,6 +223,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_row_is_found_in_its_chunk(width in 1_usize..9000, row in 0_u32..u32::MAX) {
+            let arena: Arena<f32> = Arena::new(width);
+            for row in [row, row - row % arena.per_chunk, (row - row % arena.per_chunk).saturating_sub(1), u32::MAX] {
+                prop_assert_eq!(arena.chunk_of(row), (row / arena.per_chunk) as usize);
+            }
+        }
+
         #[test]
         fn rows_keep_what_was_written_while_the_arena_grows(width in 1_usize..9000, sizes in proptest::collection::vec(1_u32..300, 1..6)) {
             let mut arena: Arena<f32> = Arena::new(width);
