@@ -171,12 +171,14 @@ def write_toml(tmp_path, text):
 def test_a_toml_file_sets_fields_and_tables(tmp_path):
     path = write_toml(
         tmp_path,
-        'cold_engine = "sled"\n[cache]\nttl = 60\n[spaces.state]\ndim = 8\nencoder = "bars-v1"\n',
+        'cold_engine = "sled"\n[cache]\nttl = 60\n[vector]\nengine = "hnsw_rs"\n'
+        '[spaces.state]\ndim = 8\nencoder = "bars-v1"\n',
     )
     config = MemoryConfig.from_toml(path)
-    assert (config.cold_engine, config.cache.ttl, config.spaces) == (
+    assert (config.cold_engine, config.cache.ttl, config.vector.engine, config.spaces) == (
         "sled",
         60,
+        "hnsw_rs",
         {"state": VectorSpace(dim=8, encoder="bars-v1")},
     )
 

@@ -66,3 +66,19 @@ fn a_setting_that_would_end_the_process_is_refused() {
     assert_eq!(refused(0, 8), "vector.m=0: give an integer from 4 to 64");
     assert_eq!(refused(8, 1 << 50), format!("vector.ef_construction={}: give an integer from 8 to 4096", 1_u64 << 50));
 }
+
+#[test]
+fn what_is_written_during_a_rebuild_waits_for_its_end() {
+    let mut store = on_a_circle(100);
+    (0..60).for_each(|slot| assert!(store.remove(slot)));
+    let mut repair = store.begin_repair().unwrap();
+    let east = store.insert(&[1.0, 0.0]).unwrap();
+    store.index();
+    assert_eq!((east, store.waiting()), (100, 1));
+    assert_eq!(store.search(&[1.0, 0.0], 1, 8).unwrap()[0].0, east);
+    while !store.advance_repair(&mut repair) {}
+    drop(store.end_repair(repair));
+    store.index();
+    assert_eq!((store.waiting(), store.nearest(&[1.0, 0.0], 8).unwrap()[0].0), (0, east));
+    assert!(store.insert(&[0.0, 1.0]).unwrap() < 60);
+}
