@@ -34,28 +34,29 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// What a space takes, and what it says it takes.
-fn taken(engine: VectorEngine, vectors: &[Vec<f32>]) -> (usize, usize) {
+fn taken(engine: VectorEngine, vectors: &[Vec<f32>]) -> nt_memory::Result<(usize, usize)> {
     let dim = vectors[0].len();
     let space = VectorSpace { name: "s".into(), dim, quantization: Quantization::F16, encoder: None };
     let graph = GraphConfig { m: 16, ef_construction: 60 };
     let before = TAKEN.load(Ordering::Relaxed);
     let mut store = VectorStore::new(space, VectorConfig { engine, graph, ..VectorConfig::default() });
     for vector in vectors {
-        store.insert(vector).unwrap();
+        store.insert(vector)?;
     }
     store.index();
     store.repair();
-    (TAKEN.load(Ordering::Relaxed) - before, store.bytes())
+    Ok((TAKEN.load(Ordering::Relaxed) - before, store.bytes()))
 }
 
 #[test]
 #[allow(clippy::cast_precision_loss, reason = "small numbers")]
-fn a_graph_says_what_it_takes() {
+fn a_graph_says_what_it_takes() -> nt_memory::Result<()> {
     let wave =
         |n: usize, at: usize| 0.01 + ((n * n % 1009 * (at + 1)) as f32).sin() + ((n % 20 * 31 * (at + 1)) as f32).sin();
     let vectors: Vec<Vec<f32>> = (0..1500).map(|n| (0..128).map(|at| wave(n, at)).collect()).collect();
-    let (codes, said_of_codes) = taken(VectorEngine::Exact, &vectors);
-    let (all, said) = taken(VectorEngine::HnswRs, &vectors);
+    let (codes, said_of_codes) = taken(VectorEngine::Exact, &vectors)?;
+    let (all, said) = taken(VectorEngine::HnswRs, &vectors)?;
     let share = (said - said_of_codes) as f64 / (all - codes) as f64;
     assert!((0.85..1.15).contains(&share), "{share}");
+    Ok(())
 }

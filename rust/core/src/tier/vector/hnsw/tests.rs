@@ -84,6 +84,10 @@ fn clustered(count: usize, clusters: usize, spread: f32) -> Vec<[f32; DIM]> {
     (0..count).map(|n| centres[n % clusters].map(|x| x + spread * number())).collect()
 }
 
+fn one_thread() -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap()
+}
+
 #[test]
 fn every_two_slices_have_a_distance() {
     let distance = |left: &[f32], right: &[f32]| Clamped::new().eval(left, right);
@@ -123,9 +127,9 @@ fn an_empty_graph_finds_nobody() {
 
 #[test]
 fn whoever_does_not_find_itself_is_beside_the_graph() {
-    let mut kept = Kept::new(GraphConfig { m: 6, ef_construction: 40 });
+    let mut kept = Kept::new(GraphConfig { m: 5, ef_construction: 20 });
     for some in clustered(1500, 15, 0.3).chunks(16) {
-        kept.insert(some.iter().copied());
+        one_thread().install(|| kept.insert(some.iter().copied()));
     }
     assert!(kept.adapter.needs_repair(), "nobody was looked for a second time");
     assert!(kept.lost() > 0, "the links of none were pruned");
@@ -177,10 +181,9 @@ fn slots_are_free_when_the_old_graph_is_gone() {
 
 #[test]
 fn one_thread_builds_the_same_graph_twice() {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let build = || {
         let mut kept = Kept::new(SMALL);
-        pool.install(|| kept.insert(clustered(1000, 10, 0.5)));
+        one_thread().install(|| kept.insert(clustered(1000, 10, 0.5)));
         (0..1000).map(|slot| kept.adapter.points.walk(&kept.unit(slot), 10, None)).collect::<Vec<_>>()
     };
     assert_eq!(build(), build());
