@@ -5,7 +5,7 @@
 //! - A link may be pruned that was the only one to a point.  Who does not find itself is kept in a
 //!   list that every search scans.
 //! - It panics, and above 256 links ends the process.  Settings are checked before it sees them, its
-//!   distances are made by [`Clamped`], and after a panic it is not asked again.
+//!   distances are made by a type of ours, and after a panic it is not asked again.
 //! - Its loader trusts the file.  It is never called: the graph is built from L3.
 
 mod points;
