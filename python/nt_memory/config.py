@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     Metric = Literal["cosine"]
-    Engine = Literal["auto", "exact", "compact"]
+    Engine = Literal["auto", "exact", "compact", "hnsw_rs"]
     Quantization = Literal["f16", "f32", "i8"]
     ColdEngine = Literal["redb", "sled", "memory"]
     Durability = Literal["group", "none"]
@@ -124,7 +124,9 @@ class VectorConfig:
     engine
         ``"exact"`` looks at every candidate; ``"compact"`` keeps a graph (HNSW)
         over each space; ``"auto"`` keeps one over spaces of 10,000 vectors or
-        more.  Recalls at a past time are exact with each of them.
+        more; ``"hnsw_rs"`` has the crate of that name keep one over each, which
+        takes longer to build and several times the memory.  Recalls at a past
+        time are exact with each of them.
     m
         Links of a node of the graph, 4 to 64; twice as many on its lowest level.
     ef_construction
@@ -145,7 +147,7 @@ class VectorConfig:
     quantization: Quantization = "f16"
 
     def __post_init__(self) -> None:
-        _choice("vector.engine", self.engine, ("auto", "exact", "compact"))
+        _choice("vector.engine", self.engine, ("auto", "exact", "compact", "hnsw_rs"))
         _count("vector.m", self.m, 4, _MAX_M)
         _count("vector.ef_construction", self.ef_construction, self.m, _MAX_EF)
         _count("vector.ef_search", self.ef_search, 1, _MAX_EF)

@@ -7,6 +7,8 @@ from nt_memory import _native
 from stores import Model, Native
 
 KEEPING = ["model", "redb", "sled"]
+# Nothing is kept, and each space has a graph from the first vector on.
+GRAPHS = ["compact", "hnsw_rs"]
 
 
 @pytest.fixture
@@ -15,7 +17,7 @@ def clock():
     return _native.Clock(manual=True, start_us=START)
 
 
-@pytest.fixture(params=[*KEEPING, "memory"])
+@pytest.fixture(params=[*KEEPING, "memory", *GRAPHS])
 def kind(request):
     """Which store a test runs on."""
     return request.param
@@ -24,7 +26,10 @@ def kind(request):
 @pytest.fixture
 def subject(kind, clock):
     """An open store and the directory that it may be opened on again."""
-    made = Model() if kind == "model" else Native(kind)
+    if kind in GRAPHS:
+        made = Native("memory", vector=(kind, 4, 8, 16, False))
+    else:
+        made = Model() if kind == "model" else Native(kind)
     made.open(clock)
     yield made
     made.close()

@@ -1,5 +1,7 @@
 """vector_search: who is a candidate, and what a result tells."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,20 @@ def test_all_matches_are_counted_and_top_k_returned(store):
         write(store, name)
     result = search(store, top_k=2)
     assert (len(result.matches), result.matched) == (2, 3)
+
+
+def test_a_search_that_need_not_be_exact_finds_the_nearest(store):
+    rng = np.random.default_rng(3)
+    points = rng.normal(size=(60, 4)).astype(np.float32)
+    for number, point in enumerate(points):
+        write(store, f"{number}", embeddings={"state": point})
+    weights = (1.0, 0.0, 0.0, 0.0)
+    query = Query(vector=vector(1, 2, 3, 4), top_k=3, weights=weights)
+    exact, walked = (
+        [match.id for match in store.vector_search(replace(query, exact=exact)).matches]
+        for exact in (True, False)
+    )
+    assert walked == exact
 
 
 def test_many_searches_give_what_each_gives(store):

@@ -18,12 +18,18 @@ from strategies import HOUR, START, queries
 
 HALF = settings(FEW, max_examples=60)
 
-# Few links a node, so that small histories prune; who keeps 4,096 nodes on the way meets all.
-MEETS_ALL = ("compact", 4, 8, 4096, False)
-MEETS_ONE = ("compact", 4, 8, 1, False)
-BYTES_MEET_ALL = ("compact", 4, 8, 4096, True)
-BYTES_SCANNED = ("exact", 4, 8, 1, True)
+GRAPHS = ["compact", "hnsw_rs"]
 PATIENCE = 10.0
+
+
+def meets_all(engine, in_bytes=False):
+    """Have few links a node, so that small histories prune, and keep 4,096 nodes on the way."""
+    return (engine, 4, 8, 4096, in_bytes)
+
+
+def meets_one(engine):
+    """Have few links a node, and keep one on the way."""
+    return (engine, 4, 8, 1, False)
 
 
 def linked(store):
@@ -55,25 +61,24 @@ class Indexed(AgainstOracle):
         assert without_engine(walked) == without_engine(scanned)
 
 
-@pytest.mark.parametrize("vector", [MEETS_ALL, BYTES_MEET_ALL], ids=["stored codes", "bytes"])
+@pytest.mark.parametrize("in_bytes", [False, True], ids=["stored codes", "bytes"])
+@pytest.mark.parametrize("vector", ["exact", *GRAPHS])
 @pytest.mark.parametrize("engine", ["memory", "redb"])
-def test_a_walk_finds_what_a_scan_finds_whatever_happened_before(engine, vector):
-    run_state_machine_as_test(on(Indexed, Native(engine, vector=vector)), settings=HALF)
+def test_a_walk_finds_what_a_scan_finds_whatever_happened_before(engine, vector, in_bytes):
+    store = Native(engine, vector=meets_all(vector, in_bytes))
+    run_state_machine_as_test(on(Indexed, store), settings=HALF)
 
 
-@pytest.mark.parametrize("engine", ["memory", "redb"])
-def test_a_search_with_bytes_gives_the_scores_of_what_is_stored(engine):
-    run_state_machine_as_test(
-        on(AgainstOracle, Native(engine, vector=BYTES_SCANNED)), settings=HALF
-    )
+@pytest.mark.parametrize("vector", GRAPHS)
+def test_a_question_about_the_past_keeps_its_answer_with_an_index(vector):
+    store = Native("memory", vector=meets_one(vector))
+    run_state_machine_as_test(on(AgainstItsPast, store), settings=HALF)
 
 
-def test_a_question_about_the_past_keeps_its_answer_with_an_index():
-    run_state_machine_as_test(on(AgainstItsPast, Native("memory", vector=MEETS_ONE)), settings=HALF)
-
-
-def test_switching_engines_changes_no_answer_under_a_manual_clock():
-    run_state_machine_as_test(on(AgainstOracle, Native("memory", vector=MEETS_ONE)), settings=HALF)
+@pytest.mark.parametrize("vector", GRAPHS)
+def test_switching_engines_changes_no_answer_under_a_manual_clock(vector):
+    store = Native("memory", vector=meets_one(vector))
+    run_state_machine_as_test(on(AgainstOracle, store), settings=HALF)
 
 
 def walk_forward(vector, exact):
@@ -95,11 +100,12 @@ def walk_forward(vector, exact):
     return answers
 
 
-def test_switching_engines_changes_nothing_of_a_backtest():
-    scanned = walk_forward(("exact", 4, 8, 1, False), exact=None)
-    assert walk_forward(MEETS_ONE, exact=None) == scanned
+@pytest.mark.parametrize("vector", GRAPHS)
+def test_switching_engines_changes_nothing_of_a_backtest(vector):
+    scanned = walk_forward(meets_one("exact"), exact=None)
+    assert walk_forward(meets_one(vector), exact=None) == scanned
     # An index that answered there would be noticed.
-    walked = walk_forward(MEETS_ONE, exact=False)
+    walked = walk_forward(meets_one(vector), exact=False)
     assert [without_engine(answer) for answer in walked] != [
         without_engine(answer) for answer in scanned
     ]

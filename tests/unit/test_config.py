@@ -78,6 +78,8 @@ def test_a_bad_value_is_refused_with_field_and_value(made, field, value):
 def test_a_bad_number_is_refused_with_its_range():
     with pytest.raises(ValueError, match="from 1 to 8,192"):
         VectorSpace(dim=0)
+    with pytest.raises(ValueError, match=r"vector.m=257: give an integer from 4 to 64"):
+        VectorConfig(engine="hnsw_rs", m=257)
     with pytest.raises(ValueError, match=r"vector.ef_construction=8: give an integer from 16 to"):
         VectorConfig(ef_construction=8)
 
@@ -103,6 +105,7 @@ def test_memory_keeps_nothing():
         ("CACHE_TRACK_ACCESS", "false", lambda config: config.cache.track_access is False),
         ("CACHE_MAX_BYTES", "1024", lambda config: config.cache.max_bytes == 1024),
         ("VECTOR_ENGINE", "exact", lambda config: config.vector.engine == "exact"),
+        ("VECTOR_ENGINE", "hnsw_rs", lambda config: config.vector.engine == "hnsw_rs"),
         ("VECTOR_QUANTIZATION", "f32", lambda config: config.vector.quantization == "f32"),
         ("STORAGE_PATH", "some/where", lambda config: config.storage_path == "some/where"),
         ("COLD_ENGINE", "sled", lambda config: config.cold_engine == "sled"),
@@ -168,12 +171,14 @@ def write_toml(tmp_path, text):
 def test_a_toml_file_sets_fields_and_tables(tmp_path):
     path = write_toml(
         tmp_path,
-        'cold_engine = "sled"\n[cache]\nttl = 60\n[spaces.state]\ndim = 8\nencoder = "bars-v1"\n',
+        'cold_engine = "sled"\n[cache]\nttl = 60\n[vector]\nengine = "hnsw_rs"\n'
+        '[spaces.state]\ndim = 8\nencoder = "bars-v1"\n',
     )
     config = MemoryConfig.from_toml(path)
-    assert (config.cold_engine, config.cache.ttl, config.spaces) == (
+    assert (config.cold_engine, config.cache.ttl, config.vector.engine, config.spaces) == (
         "sled",
         60,
+        "hnsw_rs",
         {"state": VectorSpace(dim=8, encoder="bars-v1")},
     )
 

@@ -401,17 +401,13 @@ fn vector_config((engine, m, ef_construction, ef_search, in_bytes): VectorTuple)
         "auto" => VectorEngine::Auto,
         "exact" => VectorEngine::Exact,
         "compact" => VectorEngine::Compact,
+        "hnsw_rs" => VectorEngine::HnswRs,
         _ => {
             return Err(PyValueError::new_err(format!(
-                "vector engine {engine:?}; use \"auto\", \"exact\" or \"compact\""
+                "vector engine {engine:?}; use \"auto\", \"exact\", \"compact\" or \"hnsw_rs\""
             )));
         }
     };
-    if !(4..=64).contains(&m) || ef_construction < m || ef_search == 0 {
-        return Err(PyValueError::new_err(format!(
-            "m={m}, ef_construction={ef_construction}, ef_search={ef_search}; use 4 to 64, at least m, at least 1"
-        )));
-    }
     let code = if in_bytes { SearchCode::I8 } else { SearchCode::Stored };
     Ok(VectorConfig { engine, graph: GraphConfig { m, ef_construction }, ef_search, code })
 }

@@ -106,5 +106,7 @@ fn repair(inner: &Inner, space: usize) {
             return;
         }
     }
-    inner.shared.write().catalog.spaces[space].end_repair(repair);
+    // The lock is let go of before what is left is.
+    let left = inner.shared.write().catalog.spaces[space].end_repair(repair);
+    drop(left);
 }

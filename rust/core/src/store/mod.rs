@@ -228,9 +228,11 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Locked`] where another process owns the directory, [`Error::Corruption`] where a
-    /// file is not sound, [`Error::Vector`] where a space does not fit, [`Error::Storage`] else.
+    /// file is not sound, [`Error::Vector`] where a space does not fit, [`Error::Value`] where a
+    /// setting is out of its range, [`Error::Storage`] else.
     pub fn open(config: StoreConfig) -> Result<Self> {
         fork::watch();
+        config.vector.check()?;
         let lock = config.path.as_deref().map(lock_directory).transpose()?;
         let directory = config.path.clone().unwrap_or_default();
         let cold = config.engine.open(&directory)?;

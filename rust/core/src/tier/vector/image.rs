@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
+use super::engine::Engine;
 use super::graph::{Graph, GraphConfig};
 use super::space::{SearchCode, VectorSpace};
 use super::store::{VectorConfig, VectorEngine, VectorStore};
@@ -35,9 +36,16 @@ impl Image {
 }
 
 impl VectorStore {
-    /// What its rows begin with; `None` without a graph.
+    fn compact(&self) -> Option<&Graph> {
+        match &self.graph {
+            Some(Engine::Compact(graph)) => Some(graph),
+            _ => None,
+        }
+    }
+
+    /// What its rows begin with; `None` without a graph of ours.
     pub(crate) fn image(&self) -> Option<Image> {
-        let graph = self.graph.as_ref()?;
+        let graph = self.compact()?;
         let GraphConfig { m, ef_construction } = self.config.graph;
         let (slots, entry) = (graph.end(), graph.entry_word());
         Some(Image { definition: self.definition.clone(), code: self.code(), m, ef_construction, slots, entry })
@@ -45,7 +53,7 @@ impl VectorStore {
 
     /// Write a slot's row.
     pub(crate) fn write_row(&self, slot: u32, out: &mut Vec<u8>) {
-        if let Some(graph) = &self.graph {
+        if let Some(graph) = self.compact() {
             graph.write_row(slot, out);
             self.codes.write_row(slot, out);
         }
@@ -61,22 +69,23 @@ impl VectorStore {
         let mut store = Self::new(image.definition.clone(), config);
         store.codes.reserve(image.slots)?;
         store.slots = image.slots;
-        store.graph = Some(graph);
+        store.graph = Some(Engine::Compact(graph));
         Ok(store)
     }
 
     /// Read a slot's row; `None` where it is none.
     pub(crate) fn read_row(&mut self, slot: u32, code: SearchCode, bytes: &mut &[u8]) -> Option<()> {
-        self.graph.as_ref()?.read_row(slot, bytes)?;
+        self.compact()?.read_row(slot, bytes)?;
         self.codes.read_row(slot, code, bytes)
     }
 
     /// All rows were read: whether they are a graph.
     pub(crate) fn complete(&mut self, image: &Image) -> bool {
-        let Some(graph) = self.graph.as_ref() else { return false };
+        let Some(graph) = self.compact() else { return false };
         let is_sound = graph.set_entry_word(image.entry) && graph.is_sound();
-        self.live = (0..image.slots).filter(|slot| graph.holds(*slot)).collect();
-        self.free = (0..image.slots).rev().filter(|slot| graph.is_free(*slot)).collect();
+        let live = (0..image.slots).filter(|slot| graph.holds(*slot)).collect();
+        let free = (0..image.slots).rev().filter(|slot| graph.is_free(*slot)).collect();
+        (self.live, self.free) = (live, free);
         is_sound
     }
 

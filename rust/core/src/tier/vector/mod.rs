@@ -2,7 +2,9 @@
 
 mod arena;
 mod codes;
+mod engine;
 mod graph;
+mod hnsw;
 mod image;
 pub mod kernel;
 mod space;

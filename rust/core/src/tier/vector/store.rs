@@ -7,7 +7,8 @@ use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 
 use super::codes::Codes;
-use super::graph::{Audit, Graph, GraphConfig, MAX_SLOTS, Repair};
+use super::engine::{Engine, Repair};
+use super::graph::{Audit, GraphConfig, MAX_EF, MAX_SLOTS, in_range};
 use super::kernel;
 use super::space::{Quantization, SearchCode, VectorSpace};
 use crate::error::{Error, Result};
@@ -29,6 +30,8 @@ pub enum VectorEngine {
     Exact,
     /// A graph for every space.
     Compact,
+    /// One of the crate `hnsw_rs`: slower to build and larger.
+    HnswRs,
 }
 
 /// How spaces are searched.
@@ -47,6 +50,14 @@ pub struct VectorConfig {
 impl Default for VectorConfig {
     fn default() -> Self {
         Self { engine: VectorEngine::Auto, graph: GraphConfig::default(), ef_search: 64, code: SearchCode::Stored }
+    }
+}
+
+impl VectorConfig {
+    /// Refuse what no space can be searched with.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.graph.check()?;
+        in_range("vector.ef_search", self.ef_search, 1..=MAX_EF)
     }
 }
 
@@ -72,7 +83,7 @@ pub struct VectorStore {
     pub(super) live: RoaringBitmap,
     pub(super) free: Vec<u32>,
     pub(super) slots: u32,
-    pub(super) graph: Option<Graph>,
+    pub(super) graph: Option<Engine>,
     /// Written and not linked yet.
     waiting: Mutex<BTreeSet<u32>>,
     /// Held while links are changed.
@@ -97,7 +108,8 @@ impl VectorStore {
     #[must_use]
     pub fn new(definition: VectorSpace, config: VectorConfig) -> Self {
         let codes = Codes::new(definition.quantization, config.code, definition.dim);
-        let graph = (config.engine == VectorEngine::Compact).then(|| Graph::new(config.graph));
+        let has_graph = matches!(config.engine, VectorEngine::Compact | VectorEngine::HnswRs);
+        let graph = has_graph.then(|| Engine::new(config.engine, config.graph, definition.dim));
         Self {
             definition,
             config,
@@ -191,14 +203,14 @@ impl VectorStore {
 
     fn begin_graph(&mut self) {
         *self.waiting.get_mut() = self.live.iter().collect();
-        self.graph = Some(Graph::new(self.config.graph));
+        self.graph = Some(Engine::new(self.config.engine, self.config.graph, self.definition.dim));
     }
 
     /// Find a vector no more; `false` where there was none.
     pub fn remove(&mut self, slot: u32) -> bool {
         let was_there = self.live.remove(slot);
         if was_there {
-            match &self.graph {
+            match &mut self.graph {
                 Some(graph) if !self.waiting.get_mut().remove(&slot) => {
                     *self.changes.get_mut() += 1;
                     graph.remove(slot);
@@ -241,7 +253,7 @@ impl VectorStore {
         &self,
         unit: &[f32],
         admits: impl Fn(u32) -> bool,
-        walk: impl FnOnce(&Graph) -> Vec<(u32, f32)>,
+        walk: impl FnOnce(&Engine) -> Option<Vec<(u32, f32)>>,
     ) -> Option<Vec<(u32, f32)>> {
         let graph = self.graph.as_ref()?;
         // Taken before the walk: what is linked meanwhile is found by one of the two.
@@ -252,7 +264,7 @@ impl VectorStore {
             }
             waiting.iter().copied().filter(|slot| admits(*slot)).collect()
         };
-        let mut found = walk(graph);
+        let mut found = walk(graph)?;
         if !waiting.is_empty() {
             found.extend(waiting.into_iter().map(|slot| (slot, self.codes.dot(unit, slot))));
             sort(&mut found);
@@ -275,7 +287,10 @@ impl VectorStore {
     /// Link some of what waits; whether there was any.
     pub(crate) fn index_some(&self, most: usize) -> bool {
         let Some(graph) = &self.graph else { return false };
-        let _work = self.work.lock();
+        let work = self.work.lock();
+        if work.repairing {
+            return false;
+        }
         let batch: Vec<u32> = self.waiting.lock().iter().copied().take(most).collect();
         graph.insert_all(&self.codes, &batch);
         self.changes.fetch_add(batch.len(), Ordering::Relaxed);
@@ -290,32 +305,40 @@ impl VectorStore {
     pub fn repair(&mut self) {
         let Some(mut repair) = self.begin_repair() else { return };
         while !self.advance_repair(&mut repair) {}
-        self.end_repair(repair);
+        drop(self.end_repair(repair));
     }
 
     /// A repair, where one is due; the graph is whole again when it has ended.
     pub(crate) fn begin_repair(&self) -> Option<Repair> {
         let mut work = self.work.lock();
-        let repair = self.graph.as_ref().filter(|graph| work.broken || graph.needs_repair()).map(Repair::new)?;
+        let repair =
+            self.graph.as_ref().filter(|graph| work.broken || graph.needs_repair()).map(Engine::begin_repair)?;
         *work = Work { repairing: true, broken: false };
         Some(repair)
     }
 
     pub(crate) fn advance_repair(&self, repair: &mut Repair) -> bool {
         let _work = self.work.lock();
-        self.graph.as_ref().is_none_or(|graph| repair.advance(graph, &self.codes, REPAIR_ROWS))
+        self.graph.as_ref().is_none_or(|graph| graph.advance_repair(repair, &self.codes, REPAIR_ROWS))
     }
 
-    pub(crate) fn end_repair(&mut self, repair: Repair) {
-        self.free.extend(repair.into_freed());
+    /// Returns what is left over; to let go of a graph takes time, so not under a lock.
+    pub(crate) fn end_repair(&mut self, mut repair: Repair) -> impl Sized + use<> {
+        let freed = self.graph.as_mut().map(|graph| graph.end_repair(&mut repair));
+        self.free.extend(freed.into_iter().flatten());
         self.work.get_mut().repairing = false;
+        let failed = self.graph.take_if(|graph| graph.has_failed());
+        if failed.is_some() {
+            self.waiting.get_mut().clear();
+        }
+        (repair, failed)
     }
 
     /// Count the vectors that no walk could find; there are some only by a fault of ours, and the
     /// next repair links them.
     pub(crate) fn unreachable(&self) -> usize {
         let mut work = self.work.lock();
-        let audit = self.graph.as_ref().filter(|_| !work.repairing).map(Graph::audit);
+        let audit = self.graph.as_ref().filter(|_| !work.repairing).and_then(Engine::audit);
         let Some(Audit { unreachable, unanswered, .. }) = audit else { return 0 };
         work.broken |= unreachable > 0 || unanswered > 0;
         unreachable
@@ -340,7 +363,7 @@ impl VectorStore {
     /// Name of what answers.
     #[must_use]
     pub fn engine(&self) -> &'static str {
-        if self.graph.is_some() { "compact" } else { "exact" }
+        self.graph.as_ref().map_or("exact", Engine::name)
     }
 
     /// Ask for a code before it is read.
@@ -408,7 +431,7 @@ impl VectorStore {
     /// Bytes of codes and graph.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.codes.bytes() + self.graph.as_ref().map_or(0, Graph::bytes)
+        self.codes.bytes() + self.graph.as_ref().map_or(0, Engine::bytes)
     }
 }
 
@@ -449,31 +472,30 @@ mod tests {
 
     proptest! {
         #[test]
-        fn both_engines_find_the_same(steps in proptest::collection::vec(step(), 1..80), query in proptest::array::uniform3(0.1_f32..1.0)) {
-            let (mut exact, mut compact) = (store(VectorEngine::Exact, 3), store(VectorEngine::Compact, 3));
-            // The slots of both, by the order of insertion.
-            let mut slots: Vec<(u32, u32)> = Vec::new();
+        fn all_engines_find_the_same(steps in proptest::collection::vec(step(), 1..80), query in proptest::array::uniform3(0.1_f32..1.0)) {
+            let mut stores = [VectorEngine::Exact, VectorEngine::Compact, VectorEngine::HnswRs].map(|engine| store(engine, 3));
+            // The slots of each, by the order of insertion.
+            let mut slots: Vec<[u32; 3]> = Vec::new();
             for step in steps {
                 match step {
-                    Step::Insert(vector) => slots.push((exact.insert(&vector).unwrap(), compact.insert(&vector).unwrap())),
+                    Step::Insert(vector) => slots.push(stores.each_mut().map(|store| store.insert(&vector).unwrap())),
                     Step::Remove(at) if (at as usize) < slots.len() => {
-                        let (a, b) = slots.swap_remove(at as usize);
-                        prop_assert!(exact.remove(a) && compact.remove(b));
-                        prop_assert!(!exact.remove(a) && !compact.remove(b));
+                        for (store, slot) in stores.iter_mut().zip(slots.swap_remove(at as usize)) {
+                            prop_assert!(store.remove(slot));
+                            prop_assert!(!store.remove(slot));
+                        }
                     }
-                    Step::Remove(at) => prop_assert!(!compact.remove(at + 1000)),
-                    Step::Index => compact.index(),
-                    Step::Repair => compact.repair(),
+                    Step::Remove(at) => prop_assert!(stores.iter_mut().all(|store| !store.remove(at + 1000))),
+                    Step::Index => stores.iter().for_each(VectorStore::index),
+                    Step::Repair => stores.iter_mut().for_each(VectorStore::repair),
                 }
-                prop_assert_eq!(exact.len(), compact.len());
-                prop_assert_eq!(compact.unreachable(), 0);
-                let cosines = |store: &VectorStore| {
-                    let found = store.search(&query, 5, 200).unwrap();
-                    found.into_iter().map(|(_, cosine)| cosine).collect::<Vec<_>>()
-                };
-                let (scanned, walked) = (cosines(&exact), cosines(&compact));
-                prop_assert_eq!(scanned.len(), walked.len());
-                prop_assert!(scanned.iter().zip(&walked).all(|(a, b)| (a - b).abs() < 1e-6), "{scanned:?} {walked:?}");
+                let found = stores.each_ref().map(|store| store.search(&query, 5, 200).unwrap());
+                for (store, found_here) in stores.iter().zip(&found) {
+                    prop_assert_eq!((store.len(), store.unreachable()), (slots.len(), 0));
+                    prop_assert_eq!(found[0].len(), found_here.len());
+                    let mut both = found[0].iter().zip(found_here);
+                    prop_assert!(both.all(|((_, a), (_, b))| (a - b).abs() < 1e-6), "{:?} {found_here:?}", found[0]);
+                }
             }
         }
     }

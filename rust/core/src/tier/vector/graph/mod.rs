@@ -26,18 +26,21 @@ pub(crate) use repair::{Audit, Repair};
 mod tests;
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
 use super::arena::Arena;
-use crate::error::Result;
+use crate::error::{Result, value_error};
 
 /// Links of the tree.
 const PIN: u32 = 1 << 31;
 /// Slots that a graph can hold: a link is a slot plus one, and a bit.
 pub(super) const MAX_SLOTS: u32 = PIN - 2;
 const MAX_LEVEL: usize = 12;
+/// Most nodes that a search, or an insert, may keep on its way.
+pub(super) const MAX_EF: usize = 4096;
 /// Locks of rows; two rows that share one wait for each other sometimes.
 const LOCKS: usize = 1024;
 
@@ -60,6 +63,22 @@ impl Default for GraphConfig {
     fn default() -> Self {
         Self { m: 16, ef_construction: 200 }
     }
+}
+
+impl GraphConfig {
+    /// Refuse what no graph can be built with.
+    pub(crate) fn check(&self) -> Result<()> {
+        in_range("vector.m", self.m, 4..=64)?;
+        in_range("vector.ef_construction", self.ef_construction, self.m..=MAX_EF)
+    }
+}
+
+/// Refuse a setting out of its range.
+pub(super) fn in_range(name: &str, value: usize, range: RangeInclusive<usize>) -> Result<()> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    value_error(format!("{name}={value}: give an integer from {} to {}", range.start(), range.end()))
 }
 
 /// Links of the levels above 0.

@@ -95,8 +95,8 @@ impl Repair {
     }
 
     /// The slots that nobody needs any more.
-    pub(crate) fn into_freed(self) -> Vec<u32> {
-        self.dead
+    pub(crate) fn take_freed(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.dead)
     }
 
     fn reach(&mut self, slot: u32) {

@@ -57,7 +57,7 @@ impl Kept {
     fn repair(&mut self) {
         let mut repair = Repair::new(&self.graph);
         while !repair.advance(&self.graph, &self.codes, 7) {}
-        self.free.extend(repair.into_freed());
+        self.free.extend(repair.take_freed());
     }
 
     fn found(&self) -> HashSet<u32> {
