@@ -11,6 +11,9 @@ use crate::tier::cold::{Change, ColdStore};
 use crate::tier::vector::{VectorSpace, VectorStore};
 use crate::{frame, keys};
 
+/// Records whose reading fills an engine's cache.
+const MANY: usize = 100_000;
+
 /// What was there.
 pub(super) struct Loaded {
     pub shared: Shared,
@@ -44,6 +47,11 @@ pub(super) fn load(cold: &dyn ColdStore, config: &StoreConfig) -> Result<Loaded>
         changes.push(state_change(IDENTITY, &identity)?);
     }
     cold.write(changes, true)?;
+    if catalog.len() >= MANY {
+        // All was read once, on this thread: the engine's cache is full of what nobody will ask for
+        // soon, in a part of the memory that other threads do not use.
+        cold.forget_reads()?;
+    }
     Ok(Loaded { shared: Shared { catalog, namespaces: load_namespaces(cold)?, head }, identity, notices })
 }
 

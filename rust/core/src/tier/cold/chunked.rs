@@ -185,6 +185,10 @@ impl<E: ColdStore> ColdStore for Chunked<E> {
         self.inner.compact(progress)
     }
 
+    fn forget_reads(&self) -> Result<()> {
+        self.inner.forget_reads()
+    }
+
     fn size_bytes(&self) -> Result<u64> {
         self.inner.size_bytes()
     }

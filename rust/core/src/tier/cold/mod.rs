@@ -68,6 +68,14 @@ pub trait ColdStore: Send + Sync {
         compact::not_needed()
     }
 
+    /// Let go of what was read and is kept in memory; nobody may be at work.
+    ///
+    /// # Errors
+    /// The engine's failure.
+    fn forget_reads(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Bytes on the disk.
     ///
     /// # Errors

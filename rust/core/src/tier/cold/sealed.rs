@@ -196,6 +196,17 @@ impl<E: FileEngine> ColdStore for Sealed<E> {
         if E::COMPACTS { self.copy_and_exchange(progress) } else { compact::not_needed() }
     }
 
+    fn forget_reads(&self) -> Result<()> {
+        // The other engine takes long to be opened again.
+        if E::COMPACTS {
+            let mut engine = self.engine.write();
+            drop(engine.take());
+            let opened = catch_unwind(AssertUnwindSafe(|| E::open(&self.path, false)));
+            *engine = Some(opened.unwrap_or_else(|_| Err(unreadable(&self.path)))?);
+        }
+        Ok(())
+    }
+
     fn size_bytes(&self) -> Result<u64> {
         self.guarded(ColdStore::size_bytes)
     }

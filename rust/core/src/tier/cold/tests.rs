@@ -131,6 +131,18 @@ fn a_visit_of_all_sees_one_state_of_redb() {
 }
 
 #[test]
+fn an_engine_that_forgot_its_reads_goes_on() {
+    on_each_engine(|cold| {
+        let row = |byte: u8| (vec![b'k', byte], Some(vec![byte; 100_000]));
+        cold.write(vec![row(1)], true).unwrap();
+        cold.forget_reads().unwrap();
+        assert_eq!(cold.get(b"k\x01").unwrap(), Some(vec![1; 100_000]));
+        cold.write(vec![row(2)], true).unwrap();
+        assert_eq!(cold.get(b"k\x02").unwrap(), Some(vec![2; 100_000]));
+    });
+}
+
+#[test]
 fn a_reopened_engine_holds_what_was_written() {
     for engine in [ColdEngine::Redb, ColdEngine::Sled] {
         let directory = tempfile::tempdir().unwrap();

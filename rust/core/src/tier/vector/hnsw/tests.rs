@@ -23,7 +23,13 @@ impl Kept {
     fn new(config: GraphConfig) -> Self {
         let mut adapter = Adapter::new(config, DIM);
         adapter.reserve().unwrap();
-        Self { adapter, codes: Codes::new(Quantization::F16, SearchCode::Stored, DIM), live: vec![], free: vec![], slots: 0 }
+        Self {
+            adapter,
+            codes: Codes::new(Quantization::F16, SearchCode::Stored, DIM),
+            live: vec![],
+            free: vec![],
+            slots: 0,
+        }
     }
 
     fn insert(&mut self, vectors: impl IntoIterator<Item = [f32; DIM]>) {
