@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nt_memory._handle import TEXT, Handle
 from nt_memory._shown import shown
+from nt_memory._table import is_table, raw_table, with_vectors
 from nt_memory.clock import from_micros, to_micros
 from nt_memory.filters import Filter
 from nt_memory.records import Outcome, Record
-from nt_memory.store import Forget, Settle, Write
+from nt_memory.store import Forget, Settle, Write, WriteMany
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from nt_memory.columns import Table
     from nt_memory.store import RawRecord
 
 _MAX_COMMIT = 2**64 - 1
@@ -52,12 +54,22 @@ class Remembering(Handle):
         """
         return self.remember_many([record])[0]
 
-    def remember_many(self, records: Iterable[Record]) -> list[str]:
+    def remember_many(self, records: Iterable[Record] | Table) -> list[str]:
         """Write several records in one batch, all or none; return their ids."""
+        if is_table(records):
+            return self._remember_table(records)
         raws = self._to_raw(list(records))
         if not raws:
             return []
         return list(self._store.commit([Write(raw) for raw in raws]).results)
+
+    def _remember_table(self, given: Any) -> list[str]:
+        table = raw_table(given)
+        if table is None:
+            return []
+        if self._embedder is not None and table.text is not None:
+            table = with_vectors(table, TEXT, self._embed)
+        return list(self._store.commit([WriteMany(table)]).results[0])
 
     def _to_raw(self, records: list[Record]) -> list[RawRecord]:
         for record in records:

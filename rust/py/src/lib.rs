@@ -9,6 +9,7 @@ mod namespace;
 mod pack;
 mod query;
 mod record;
+mod table;
 mod store;
 mod unpack;
 mod vectors;

@@ -11,6 +11,7 @@ mod view;
 mod words;
 
 use std::cmp::Ordering;
+use std::ops::Deref;
 
 use roaring::RoaringBitmap;
 
@@ -153,7 +154,12 @@ impl Catalog {
     }
 
     /// Add a version; `units` are unit vectors of its own, other spaces reuse an earlier version's slot.
-    pub(crate) fn add<S: AsRef<str>>(&mut self, id: &str, meta: &Meta<S>, units: &[(String, Vec<f32>)]) -> Result<()> {
+    pub(crate) fn add<S: AsRef<str>>(
+        &mut self,
+        id: &str,
+        meta: &Meta<S>,
+        units: &[(String, impl Deref<Target = [f32]>)],
+    ) -> Result<()> {
         let row = self.rows.insert(&mut self.names, &mut self.namespaces, meta)?;
         let record = match self.ids.number(id) {
             Some(record) => record,

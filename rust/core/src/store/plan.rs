@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::ops::{Answer, NamespaceOptions, Operation};
 use super::state::{Counts, NamespaceState};
 use super::{Inner, Shared};
+use crate::embedding::Embedding;
 use crate::error::{Error, Result, value_error};
 use crate::namespace::{self, Namespace};
 use crate::record::{self, Meta};
@@ -17,7 +18,7 @@ const NEVER: i64 = i64::MAX;
 
 /// A change of the catalogue, applied after the rows are on the disk.
 pub(crate) enum Effect {
-    Version { id: String, meta: Box<Meta>, units: Vec<(String, Vec<f32>)> },
+    Version { id: String, meta: Box<Meta>, units: Vec<(String, Embedding)> },
     Forget(String),
     Erase(String, Vec<u32>),
     Namespace(String, NamespaceState),
@@ -125,7 +126,8 @@ impl<'a> Planner<'a> {
             Operation::Increment { namespace, key, by, ttl } => self.increment(index, namespace, key, *by, *ttl),
             Operation::Expect { namespace, key, value } => self.expect(namespace, key, value.as_deref()),
             Operation::ExpectNew { id } => self.expect_new(id),
-            Operation::Write(record) => self.write(record),
+            Operation::Write(record) => self.write(record).map(Answer::Id),
+            Operation::WriteMany(table) => self.write_many(table),
             Operation::Settle { id, outcome, revise } => self.settle(id, outcome, *revise),
             Operation::Forget { ids } => self.forget(ids),
             Operation::Configure { namespace, options } => self.configure(index, namespace, *options),

@@ -5,10 +5,12 @@ use super::plan::{Effect, Planned, Planner, Staged};
 use super::state::NamespaceState;
 use super::sweep::{content_rows, erase_tombstone, erase_versions};
 use crate::catalog::Version;
+use crate::embedding::Embedding;
 use crate::error::{Error, Result, value_error};
 use crate::keys;
 use crate::namespace::Namespace;
 use crate::record::{self, Body, Meta, MetaOutcome, Outcome, Record, validate_id, validate_outcome};
+use crate::table::Table;
 
 /// What a batch finds of a record.
 struct Known {
@@ -54,7 +56,7 @@ impl Planner<'_> {
         }
     }
 
-    pub(super) fn write(&mut self, record: &Record) -> Result<Answer> {
+    pub(super) fn write(&mut self, record: &Record) -> Result<String> {
         record.validate()?;
         Namespace::validate(&record.namespace)?;
         let units = self.units(record)?;
@@ -76,7 +78,7 @@ impl Planner<'_> {
         meta.body = self.body_rows(&id, record, number)?.then_some(number);
         let Some(outcome) = &record.outcome else {
             self.add_version(&id, meta, units)?;
-            return Ok(Answer::Id(id));
+            return Ok(id);
         };
         let known_at = outcome_time(&meta, outcome, self.now)?;
         if known_at == meta.known_at {
@@ -88,7 +90,14 @@ impl Planner<'_> {
             self.outcome_row(&id, outcome, number + 1);
             self.add_version(&id, settled(meta, outcome, known_at, number + 1), Vec::new())?;
         }
-        Ok(Answer::Id(id))
+        Ok(id)
+    }
+
+    /// Each row as a record of its own; what is wrong is told with its row.
+    pub(super) fn write_many(&mut self, table: &Table) -> Result<Answer> {
+        table.check()?;
+        let ids = (0..table.rows).map(|row| self.write(&table.record(row)).map_err(|error| error.in_row(row)));
+        ids.collect::<Result<_>>().map(Answer::Ids)
     }
 
     pub(super) fn settle(&mut self, id: &str, outcome: &Outcome, revise: bool) -> Result<Answer> {
@@ -167,7 +176,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn units(&self, record: &Record) -> Result<Vec<(String, Vec<f32>)>> {
+    fn units(&self, record: &Record) -> Result<Vec<(String, Embedding)>> {
         let shared = self.inner.shared.read();
         let bytes = shared.catalog.used_bytes();
         if bytes > self.inner.max_memory_bytes() {
@@ -177,9 +186,9 @@ impl Planner<'_> {
                 self.inner.max_memory_bytes()
             )));
         }
-        let unit = |(name, embedding): &(String, Vec<f32>)| {
+        let unit = |(name, embedding): &(String, Embedding)| {
             let (_, space) = shared.catalog.space(name)?;
-            Ok((name.clone(), space.normalise(embedding)?))
+            Ok((name.clone(), space.normalise(embedding)?.into()))
         };
         record.embeddings.iter().map(unit).collect()
     }
@@ -242,7 +251,7 @@ impl Planner<'_> {
         }
     }
 
-    fn add_version(&mut self, id: &str, meta: Meta, units: Vec<(String, Vec<f32>)>) -> Result<()> {
+    fn add_version(&mut self, id: &str, meta: Meta, units: Vec<(String, Embedding)>) -> Result<()> {
         self.own.rows.insert(keys::version(keys::META, id, meta.version), Some(record::encode(&meta)?));
         let planned = Planned { order: (meta.visible_at, meta.recorded_at, meta.version) };
         self.own.versions.entry(id.to_owned()).or_default().push(planned);
