@@ -53,13 +53,13 @@ def column(name: str, values: Any) -> Any:
 def _is_text(kind: Any) -> bool:
     if kinds.is_dictionary(kind):
         return _is_text(kind.value_type)
-    views = kinds.is_string_view(kind) or kinds.is_null(kind)
-    return kinds.is_string(kind) or kinds.is_large_string(kind) or views
+    tests = (kinds.is_string, kinds.is_large_string, kinds.is_string_view, kinds.is_null)
+    return any(test(kind) for test in tests)
 
 
 def is_number(values: Any) -> bool:
     """Whether a column holds numbers."""
-    return kinds.is_integer(values.type) or kinds.is_floating(values.type)
+    return any(test(values.type) for test in (kinds.is_integer, kinds.is_floating))
 
 
 def texts(name: str, values: Any) -> Texts:
@@ -75,6 +75,8 @@ def _of_chunk(chunk: Any) -> Texts:
         places = chunk.indices.cast(pa.int64()).fill_null(-1).to_numpy()
         rows = np.where(places < 0, -1, words.rows[places]) if len(words.rows) else places
         return Texts(words.data, words.offsets, rows)
+    if not len(chunk):  # its buffers need not be there
+        return of_words(b"", np.zeros(0, np.int64))
     chunk = chunk.cast(pa.large_string())
     _, offsets, data = chunk.buffers()
     found = np.frombuffer(offsets, np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]

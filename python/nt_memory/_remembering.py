@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nt_memory._handle import TEXT, Handle
 from nt_memory._shown import shown
@@ -58,7 +58,7 @@ class Remembering(Handle):
         """Write several records in one batch, all or none; return their ids."""
         if is_table(records):
             return self._remember_table(records)
-        raws = self._to_raw(list(records))
+        raws = self._to_raw(list(cast("Iterable[Record]", records)))
         if not raws:
             return []
         return list(self._store.commit([Write(raw) for raw in raws]).results)

@@ -25,13 +25,14 @@ def write_rows(table: RawTable, write: Callable[[RawRecord], str]) -> list[str]:
         A column has another length than the table, or a row cannot be written.
     """
     _check_lengths(table)
+    row = 0
     ids = []
-    for row in range(table.rows):
-        try:
+    try:
+        for row in range(table.rows):
             ids.append(write(record(table, row)))
-        except (NtMemoryError, ValueError) as error:
-            error.args = (f"row {row}: {error}", *error.args[1:])
-            raise
+    except (NtMemoryError, ValueError) as error:
+        error.args = (f"row {row}: {error}", *error.args[1:])
+        raise
     return ids
 
 

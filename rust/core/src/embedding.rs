@@ -71,6 +71,7 @@ mod tests {
         let embedding = Embedding::from(numbers);
         let shared = embedding.clone();
         assert_eq!(shared.into_vec(), [1.0, 2.0]);
-        assert_eq!(embedding.into_vec().as_ptr(), place);
+        let back = embedding.into_vec();
+        assert_eq!(back.as_ptr(), place);
     }
 }

@@ -6,7 +6,7 @@ use crate::embedding::Embedding;
 use crate::error::{Result, value_error};
 use crate::record::{Attribute, Outcome, Record};
 
-/// A time that is not given: `NaT` of NumPy.
+/// A time that is not given: `NaT`.
 pub const NO_TIME: i64 = i64::MIN;
 
 /// Strings: words, and which of them each row has.
@@ -247,7 +247,12 @@ impl Table {
         let words: usize = texts.into_iter().flatten().map(Texts::bytes).sum();
         let vectors: usize = self.embeddings.iter().map(|(_, matrix)| matrix.numbers.len() * 4).sum();
         let tags = self.tags.as_ref().map_or(0, |tags| tags.items.bytes());
-        words + vectors + tags + self.namespace.bytes() + self.kind.bytes() + self.rows * 8 * (8 + self.attributes.len())
+        words
+            + vectors
+            + tags
+            + self.namespace.bytes()
+            + self.kind.bytes()
+            + self.rows * 8 * (8 + self.attributes.len())
     }
 }
 

@@ -99,7 +99,8 @@ fn lists(py: Python<'_>, raw: &RawLists<'_>) -> PyResult<Lists> {
 
 /// Numbers of a caller may change while Rust reads them, so they are copied: at once, not row by row.
 fn matrix(raw: &RawMatrix<'_>) -> Matrix {
-    let numbers = raw.numbers.as_slice().map_or_else(|_| raw.numbers.as_array().iter().copied().collect(), <[f32]>::to_vec);
+    let numbers =
+        raw.numbers.as_slice().map_or_else(|_| raw.numbers.as_array().iter().copied().collect(), <[f32]>::to_vec);
     let dim = raw.numbers.shape().last().copied().unwrap_or(0);
     Matrix { numbers: Arc::new(numbers), dim, present: raw.present.as_ref().map(copied) }
 }

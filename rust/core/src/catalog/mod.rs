@@ -11,7 +11,6 @@ mod view;
 mod words;
 
 use std::cmp::Ordering;
-use std::ops::Deref;
 
 use roaring::RoaringBitmap;
 
@@ -25,6 +24,7 @@ use self::ids::Ids;
 use self::postings::Postings;
 use self::rows::Rows;
 use crate::column::{Sparse, prefetch_at, put};
+use crate::embedding::Embedding;
 use crate::error::{Error, Result};
 use crate::record::Meta;
 use crate::tier::vector::{VectorConfig, VectorSpace, VectorStore};
@@ -153,13 +153,20 @@ impl Catalog {
         self.spaces[usize::from(number)].reserve(more)
     }
 
+    /// Embeddings at unit length, each for its space.
+    ///
+    /// # Errors
+    /// For a space that there is not, and an embedding that does not fit it.
+    pub(crate) fn units(&self, embeddings: &[(String, Embedding)]) -> Result<Vec<(String, Vec<f32>)>> {
+        let unit = |(name, embedding): &(String, Embedding)| {
+            let (_, space) = self.space(name)?;
+            Ok((name.clone(), space.normalise(embedding)?))
+        };
+        embeddings.iter().map(unit).collect()
+    }
+
     /// Add a version; `units` are unit vectors of its own, other spaces reuse an earlier version's slot.
-    pub(crate) fn add<S: AsRef<str>>(
-        &mut self,
-        id: &str,
-        meta: &Meta<S>,
-        units: &[(String, impl Deref<Target = [f32]>)],
-    ) -> Result<()> {
+    pub(crate) fn add<S: AsRef<str>>(&mut self, id: &str, meta: &Meta<S>, units: &[(String, Vec<f32>)]) -> Result<()> {
         let row = self.rows.insert(&mut self.names, &mut self.namespaces, meta)?;
         let record = match self.ids.number(id) {
             Some(record) => record,

@@ -291,7 +291,13 @@ impl Inner {
     }
 }
 
-fn assemble(id: &str, meta: Meta, body: Body, embeddings: Vec<(String, Embedding)>, outcome: Option<Outcome>) -> Record {
+fn assemble(
+    id: &str,
+    meta: Meta,
+    body: Body,
+    embeddings: Vec<(String, Embedding)>,
+    outcome: Option<Outcome>,
+) -> Record {
     Record {
         id: id.to_owned(),
         namespace: meta.namespace,
