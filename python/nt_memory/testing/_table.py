@@ -69,7 +69,7 @@ def record(table: RawTable, row: int) -> RawRecord:
         "expires_at": _time(table.expires_at, row),
         "confidence": _number(table.confidence, row),
         "embeddings": {
-            space: matrix.numbers[row]
+            space: matrix.numbers[row].copy()
             for space, matrix in table.embeddings.items()
             if matrix.present is None or matrix.present[row]
         },
