@@ -9,6 +9,8 @@ from strategies import mostly
 
 TEXTS = [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())]
 ZONES = ["UTC", "America/New_York", "+02:00"]
+UTC = pa.timestamp("us", "UTC")
+DAYS = np.array(["2024-01-02", "2024-01-03", "2024-01-04"], "M8[us]")
 words = st.sampled_from(["", "a", "b c", "ü", "𝄞 and more", "the same word, but longer"])
 moments = st.integers(-5, 20).map(day)
 
@@ -157,3 +159,19 @@ def tables(draw, made):
     ):
         table["event_time"] = draw(numpy("event_time", columns["event_time"]))
     return table
+
+
+def trades(**columns):
+    """Return three trades of three days, with columns as told."""
+    return {"namespace": "trades", "kind": "trade", "event_time": DAYS, **columns}
+
+
+def trades_in_arrow(**columns):
+    """Return the same as a table of Arrow."""
+    words = {"namespace": ["trades"] * 3, "kind": ["trade"] * 3, "event_time": pa.array(DAYS, UTC)}
+    return pa.table({**words, **columns})
+
+
+def kept(memory, given, field):
+    """Write a table; return a field of each of its records."""
+    return [getattr(memory.get_record(id_), field) for id_ in memory.remember_many(given)]

@@ -272,3 +272,47 @@ fn number(column: Option<&Vec<f64>>, row: usize) -> Option<f64> {
 fn given<C, T>(columns: &[(String, C)], get: impl Fn(&C) -> Option<T>) -> Vec<(String, T)> {
     columns.iter().filter_map(|(name, column)| Some((name.clone(), get(column)?))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn told(texts: Result<Texts>) -> String {
+        texts.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_row_has_the_word_that_it_names() {
+        let texts = Texts::new("aüb".into(), &[0, 1, 3, 4], vec![2, -1, 1, 1]).unwrap();
+        let rows: Vec<_> = (0..5).map(|row| texts.get(row)).collect();
+        assert_eq!(rows, [Some("b"), None, Some("ü"), Some("ü"), None]);
+    }
+
+    #[test]
+    fn columns_that_do_not_fit_together_are_refused() {
+        assert!(told(Texts::new(vec![0xff], &[0, 1], vec![0])).contains("UTF-8"));
+        assert!(told(Texts::new("ab".into(), &[0, 3], vec![0])).contains("offsets"));
+        assert!(told(Texts::new("ab".into(), &[1, 0], vec![0])).contains("offsets"));
+        assert!(told(Texts::new("ü".into(), &[0, 1, 2], vec![0])).contains("offsets"));
+        assert!(told(Texts::new("ab".into(), &[0, 1, 2], vec![2])).contains("2 words"));
+    }
+
+    #[test]
+    fn rows_share_the_numbers_of_a_matrix() {
+        let numbers = Arc::new(vec![1.0, 2.0, 3.0, 4.0]);
+        let matrix = Matrix { numbers: Arc::clone(&numbers), dim: 2, present: Some(vec![false, true]) };
+        assert_eq!(matrix.get(0), None);
+        assert_eq!(*matrix.get(1).unwrap(), [3.0, 4.0]);
+        assert!(std::ptr::eq(&raw const matrix.get(1).unwrap()[0], &raw const numbers[2]));
+    }
+
+    proptest! {
+        #[test]
+        fn any_columns_are_strings_or_an_error(data: Vec<u8>, offsets: Vec<i64>, rows: Vec<i64>) {
+            if let Ok(texts) = Texts::new(data, &offsets, rows) {
+                let _ = (0..texts.len()).map(|row| texts.get(row)).count();
+            }
+        }
+    }
+}
