@@ -31,11 +31,6 @@ _LAST = np.datetime64("9999-12-31T23:59:59.999999", "us")
 _TIMES = "datetime64, or Arrow timestamps with a time zone"
 
 
-def is_arrow(value: object) -> bool:
-    """Whether something hands its data over by Arrow's C interface."""
-    return hasattr(value, "__arrow_c_stream__") or hasattr(value, "__arrow_c_array__")
-
-
 def is_scalar(value: object) -> bool:
     """Whether a value stands for all rows."""
     return isinstance(value, _SCALARS) or (isinstance(value, np.ndarray) and value.ndim == 0)

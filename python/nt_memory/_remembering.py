@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nt_memory._handle import TEXT, Handle
 from nt_memory._shown import shown
-from nt_memory._table import is_table, raw_table, with_vectors
 from nt_memory.clock import from_micros, to_micros
+from nt_memory.columns import is_table
 from nt_memory.filters import Filter
 from nt_memory.records import Outcome, Record
 from nt_memory.store import Forget, Settle, Write, WriteMany
@@ -120,6 +120,8 @@ class Remembering(Handle):
         return list(self._store.commit([Write(raw) for raw in raws]).results)
 
     def _remember_table(self, given: Any) -> list[str]:
+        from nt_memory._table import raw_table, with_vectors  # NumPy is loaded when it is needed
+
         table = raw_table(given)
         if table is None:
             return []

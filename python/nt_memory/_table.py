@@ -10,7 +10,7 @@ import numpy as np
 
 from nt_memory import _columns
 from nt_memory._shown import shown
-from nt_memory.columns import NO_TIME, Lists, Matrix, RawTable, Texts
+from nt_memory.columns import NO_TIME, Lists, Matrix, RawTable, Texts, is_arrow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,11 +24,6 @@ _NUMBERS = ("importance", "confidence", "trust", "outcome.reward")
 _TIMES = ("event_time", "known_at", "expires_at", "outcome.known_at")
 _NAMES = {"outcome.reward": "reward", "outcome.known_at": "outcome_known_at"}
 _NEVER_NONE = ("namespace", "kind", "writer", "event_time", "importance", "trust")
-
-
-def is_table(given: object) -> bool:
-    """Whether something is a table rather than records."""
-    return isinstance(given, Mapping) or _columns.is_arrow(given)
 
 
 def raw_table(given: Any) -> RawTable | None:
@@ -77,9 +72,6 @@ def _loaded(given: Any) -> dict[str, Any]:
         if name not in columns:
             msg = f"there is no column {name!r}: give one, or one value for all rows"
             raise ValueError(msg)
-    if "outcome.known_at" in columns and "outcome.reward" not in columns:
-        msg = "there is a column 'outcome.known_at' and none 'outcome.reward': give both"
-        raise ValueError(msg)
     return {name: _load(name, column) for name, column in columns.items()}
 
 
@@ -102,7 +94,7 @@ def _load(name: str, value: Any) -> Any:
         return value
     if name == "tags" and isinstance(value, (list, tuple)) and _is_one_list(value):
         return _OneList(value)
-    if _columns.is_arrow(value):
+    if is_arrow(value):
         from nt_memory._arrow import column
 
         return column(name, value)
@@ -206,9 +198,11 @@ def _check_writer(column: Texts) -> None:
 
 
 def _check_outcome(table: RawTable) -> None:
-    if table.reward is None or table.outcome_known_at is None:
+    if table.outcome_known_at is None:
         return
-    alone = np.isnan(table.reward) & (table.outcome_known_at != NO_TIME)
+    alone = table.outcome_known_at != NO_TIME
+    if table.reward is not None:
+        alone &= np.isnan(table.reward)
     if alone.any():
         row = int(alone.argmax())
         msg = f"outcome.known_at: row {row} has one, and no outcome.reward: give both or none"

@@ -6,12 +6,11 @@ Everything is a plain NumPy array: times are int64 microseconds since the epoch
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy as np
     import numpy.typing as npt
 
@@ -34,6 +33,16 @@ class ArrowArray(Protocol):
     def __arrow_c_array__(self, requested_schema: object | None = None, /) -> object:
         """Return capsules with the schema and the data."""
         ...
+
+
+def is_arrow(value: object) -> bool:
+    """Whether something hands its data over by Arrow's C interface."""
+    return hasattr(value, "__arrow_c_stream__") or hasattr(value, "__arrow_c_array__")
+
+
+def is_table(value: object) -> bool:
+    """Whether something is a table rather than records."""
+    return isinstance(value, Mapping) or is_arrow(value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -168,7 +168,7 @@ def test_numbers_that_cannot_be_are_refused(memory, name, column, told):
 @pytest.mark.parametrize(
     ("columns", "told"),
     [
-        ({"outcome.known_at": DAYS}, "column 'outcome.known_at' and none 'outcome.reward'"),
+        ({"outcome.known_at": DAYS}, "outcome.known_at: row 0 has one, and no outcome.reward"),
         (
             {"outcome.known_at": DAYS, "outcome.reward": [1.0, np.nan, 1.0]},
             "outcome.known_at: row 1 has one, and no outcome.reward",

@@ -311,7 +311,7 @@ mod tests {
         #[test]
         fn any_columns_are_strings_or_an_error(data: Vec<u8>, offsets: Vec<i64>, rows: Vec<i64>) {
             if let Ok(texts) = Texts::new(data, &offsets, rows) {
-                let _ = (0..texts.len()).map(|row| texts.get(row)).count();
+                let _: Vec<_> = (0..texts.len()).map(|row| texts.get(row)).collect();
             }
         }
     }
