@@ -175,7 +175,7 @@ fn record(i: usize, embedding: &[f32]) -> Record {
         importance: 1.0,
         confidence: None,
         text: None,
-        embeddings: vec![("state".into(), embedding.to_vec())],
+        embeddings: vec![("state".into(), embedding.to_vec().into())],
         attributes: vec![("volatility".into(), Attribute::Number(i as f64))],
         payload: None,
         outcome: None,

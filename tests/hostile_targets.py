@@ -34,8 +34,11 @@ from nt_memory import (
     store,
 )
 from nt_memory.clock import from_micros, micros, to_micros
+from nt_memory.columns import Lists, RawTable, Texts
 
 VECTOR = np.ones(4, dtype=np.float32)
+WORD = Texts(np.frombuffer(b"k", np.uint8), np.array([0, 1]), np.array([0]))
+COLUMNS = {"rows": 1, "namespace": WORD, "kind": WORD, "event_time": np.array([0])}
 RAW = {"id": "", "namespace": "raw", "kind": "k", "event_time": 0, "known_at": 0}
 
 
@@ -133,6 +136,33 @@ def records(memory, rng):
     assert_reads(memory, id_)
 
 
+def tables(memory, rng):
+    usual = {"namespace": "tables", "kind": "k", "event_time": [START, START]}
+    names = "namespace kind event_time known_at id agent_id expires_at importance confidence text"
+    more = "tags writer trust embedding embeddings.state attributes.x outcome.reward price"
+    bad = {
+        name: value(rng)
+        for name in rng.sample([*names.split(), *more.split()], k=rng.choice([0, 1, 1, 2]))
+    }
+    bad = rng.choice([bad, {name: [found, found] for name, found in bad.items()}])
+    given = {**usual, **bad}
+    for id_ in memory.remember_many(rng.choice([given] * 9 + [{**given, value(rng): value(rng)}])):
+        assert_reads(memory, id_)
+
+
+def column_bytes(memory, rng):
+    offsets = [rng.choice([-1, 0, 1, 2, 1 << 62, -(1 << 63)]) for _ in range(rng.choice([0, 2, 3]))]
+    rows = np.array(
+        [rng.choice([-1, 0, 0, 1, 1 << 62]) for _ in range(rng.choice([0, 1, 2]))], "i8"
+    )
+    data = np.frombuffer(changed(rng, "kü".encode()), np.uint8)
+    texts = Texts(data, np.array(offsets, np.int64), rows)
+    lists = Lists(np.array(offsets, np.int64), rng.choice([WORD, texts]))
+    column = rng.choice(["namespace", "id", "symbol", "text"])
+    bad = rng.choice([{column: texts}, {"tags": lists}, {"attributes": {"x": texts}}])
+    memory.store.commit([store.WriteMany(RawTable(**{**COLUMNS, **bad}))])
+
+
 def assert_reads(memory, id_):
     """What was taken can be read."""
     try:
@@ -153,12 +183,15 @@ def operations(memory, rng):
             (store.ExpectNew, {"id": "new"}),
             (store.Forget, {"ids": []}),
             (store.Write, {"record": store.RawRecord(**RAW)}),
+            (store.WriteMany, {"table": RawTable(**COLUMNS)}),
             (store.Settle, {"id": "nobody", "outcome": store.RawOutcome(1.0)}),
             (store.Configure, {"namespace": "o", "options": store.NamespaceOptions()}),
         ]
     )
     if kind is store.Write and rng.random() < 0.8:
         batch = [store.Write(with_bad_fields(rng, store.RawRecord, **RAW))]
+    elif kind is store.WriteMany and rng.random() < 0.8:
+        batch = [store.WriteMany(with_bad_fields(rng, RawTable, **COLUMNS))]
     else:
         batch = [with_bad_fields(rng, kind, **usual)]
     good = store.Put("a", "good", b"1")
@@ -266,5 +299,6 @@ def times(memory, rng):
 TARGETS = [
     *(bytes_to_unpack, objects_to_pack, json_texts, json_values, array_bytes, filters),
     *(filter_trees, values_by_key, options_of_namespaces, records, operations, queries, recalls),
+    *(tables, column_bytes),
     *(calls_of_the_store, namespaces, configurations, toml_files, environments, times),
 ]

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from nt_memory._handle import TEXT, Handle
 from nt_memory._shown import shown
 from nt_memory.clock import from_micros, to_micros
+from nt_memory.columns import is_table
 from nt_memory.filters import Filter
 from nt_memory.records import Outcome, Record
-from nt_memory.store import Forget, Settle, Write
+from nt_memory.store import Forget, Settle, Write, WriteMany
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from nt_memory.columns import Table
     from nt_memory.store import RawRecord
 
 _MAX_COMMIT = 2**64 - 1
@@ -52,12 +54,80 @@ class Remembering(Handle):
         """
         return self.remember_many([record])[0]
 
-    def remember_many(self, records: Iterable[Record]) -> list[str]:
-        """Write several records in one batch, all or none; return their ids."""
-        raws = self._to_raw(list(records))
+    def remember_many(self, records: Iterable[Record] | Table) -> list[str]:
+        """Write several records in one batch, all or none; return their ids.
+
+        A table is written without a Python object a row: a mapping of NumPy
+        arrays, or whatever exports Arrow (a pyarrow Table or RecordBatch, a
+        DataFrame of polars or pandas; needs the extra ``arrow``).
+
+        Parameters
+        ----------
+        records
+            Records, or a table whose columns have the names of `Record`'s
+            fields: ``namespace``, ``kind``, ``event_time``, and where you like
+            ``known_at``, ``id``, ``agent_id``, ``symbol``, ``regime``,
+            ``expires_at``, ``importance``, ``confidence``, ``text``, ``tags``,
+            ``embedding`` or ``embeddings.SPACE``, ``attributes.NAME``,
+            ``outcome.reward``, ``outcome.known_at``, ``writer``, ``source`` and
+            ``trust``.  In a mapping one value stands for all rows.
+
+            Embeddings are an array of shape ``(rows, dim)`` or a fixed-size list
+            of Arrow, float16, float32 or float64; float32 row by row is read as
+            it lies.  Times are datetime64, which has no zone and counts as UTC,
+            or timestamps of Arrow with a zone; one without is refused, as a naive
+            datetime is.  What is smaller than a microsecond is cut off.
+
+            Null, NaN and NaT are none where a field is optional: a row without
+            ``known_at`` takes its ``event_time``, one without ``id`` a fresh one.
+
+        Raises
+        ------
+        ValueError, TypeError
+            A column or a row of it cannot be taken; both are named, rows from 0.
+        DimensionMismatchError, InvalidEmbeddingError, VectorError
+            An embedding does not fit its space, or there is no room for all.
+
+        Notes
+        -----
+        A batch is held in memory until it is on the disk, several times the bytes
+        of its embeddings, and others wait while it is written.  Some 10,000 rows
+        a call are as fast as more; feed a larger table by slices.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from nt_memory import MemorySystem
+        >>> days = np.arange("2024-01-01", "2024-01-04", dtype="datetime64[D]")
+        >>> table = {
+        ...     "namespace": "bars",
+        ...     "kind": "bar",
+        ...     "event_time": days,
+        ...     "symbol": np.array(["SPY", "QQQ", "SPY"]),
+        ...     "attributes.close": np.array([472.65, 402.59, 468.79]),
+        ...     "embedding": np.eye(3, 256, dtype=np.float32),
+        ... }
+        >>> with MemorySystem(":memory:") as memory:
+        ...     ids = memory.remember_many(table)
+        ...     memory.get_record(ids[1]).attributes
+        {'close': 402.59}
+        """
+        if is_table(records):
+            return self._remember_table(records)
+        raws = self._to_raw(list(cast("Iterable[Record]", records)))
         if not raws:
             return []
         return list(self._store.commit([Write(raw) for raw in raws]).results)
+
+    def _remember_table(self, given: Any) -> list[str]:
+        from nt_memory._table import raw_table, with_vectors  # NumPy is loaded when it is needed
+
+        table = raw_table(given)
+        if table is None:
+            return []
+        if self._embedder is not None and table.text is not None:
+            table = with_vectors(table, TEXT, self._embed)
+        return list(self._store.commit([WriteMany(table)]).results[0])
 
     def _to_raw(self, records: list[Record]) -> list[RawRecord]:
         for record in records:

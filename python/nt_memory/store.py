@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from nt_memory.columns import RawTable
+
     Vector: TypeAlias = npt.NDArray[np.float32]
 
 Attribute: TypeAlias = "str | float | list[str]"
@@ -140,6 +142,17 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
+class WriteMany:
+    """A `Write` a row of a table.  Result: the list of ids.
+
+    The first row that cannot be written refuses the batch; the error begins
+    with its number, as in ``row 17: ...``, counted from 0.
+    """
+
+    table: RawTable
+
+
+@dataclass(frozen=True, slots=True)
 class Settle:
     """A new version that carries an outcome.  Result: the version number."""
 
@@ -163,7 +176,9 @@ class Configure:
     options: NamespaceOptions
 
 
-Op: TypeAlias = Put | Delete | Increment | Expect | ExpectNew | Write | Settle | Forget | Configure
+Op: TypeAlias = (
+    Put | Delete | Increment | Expect | ExpectNew | Write | WriteMany | Settle | Forget | Configure
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,9 @@ from nt_memory.store import (
     RawRecord,
     Settle,
     Write,
+    WriteMany,
 )
+from nt_memory.testing._table import write_rows
 from nt_memory.testing._version import Entry, Version
 
 if TYPE_CHECKING:
@@ -109,6 +111,7 @@ class State:
             Expect: self._expect,
             ExpectNew: self._expect_new,
             Write: lambda op: self._write(op.record),
+            WriteMany: lambda op: write_rows(op.table, self._write),
             Settle: self._settle,
             Forget: self._forget,
             Configure: self._configure,

@@ -72,6 +72,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same of one row of a table.
+    pub(crate) fn in_row(self, row: usize) -> Self {
+        let told = |text| format!("row {row}: {text}");
+        match self {
+            Self::Namespace(text) => Self::Namespace(told(text)),
+            Self::Value(text) => Self::Value(told(text)),
+            Self::Vector(text) => Self::Vector(told(text)),
+            Self::Dimension(text) => Self::Dimension(told(text)),
+            Self::Embedding(text) => Self::Embedding(told(text)),
+            Self::Forgotten(text) => Self::Forgotten(told(text)),
+            other => other,
+        }
+    }
+
     /// What the system says of a file or folder.
     pub(crate) fn io(path: &std::path::Path, error: &std::io::Error) -> Self {
         use std::io::ErrorKind::{QuotaExceeded, StorageFull};

@@ -23,6 +23,7 @@ mod catalog;
 mod clock;
 mod column;
 mod disk;
+mod embedding;
 mod error;
 mod filter;
 mod fork;
@@ -34,9 +35,11 @@ mod progress;
 mod record;
 mod stats;
 pub mod store;
+mod table;
 pub mod tier;
 
 pub use clock::Clock;
+pub use embedding::Embedding;
 pub use error::{Error, Result};
 pub use filter::{Filter, Op, Operand};
 pub use namespace::{MAX_KEY, Namespace};
@@ -47,6 +50,7 @@ pub use store::{
     Answer, Commit, Match, NamespaceOptions, Operation, Pending, Query, RecordedBy, SearchResult, Store, StoreConfig,
     Value, Weights,
 };
+pub use table::{Lists, Matrix, NO_TIME, Table, Texts, Values};
 pub use tier::cold::{ColdEngine, ColdStore};
 pub use tier::hot::{CacheConfig, CacheEntry, HotCache};
 pub use tier::vector::kernel::distance_kernel;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::embedding::Embedding;
 use crate::error::{Error, Result, value_error};
 
 /// An indexed attribute.
@@ -42,7 +43,7 @@ pub struct Record {
     pub importance: f64,
     pub confidence: Option<f64>,
     pub text: Option<String>,
-    pub embeddings: Vec<(String, Vec<f32>)>,
+    pub embeddings: Vec<(String, Embedding)>,
     pub attributes: Vec<(String, Attribute)>,
     pub payload: Option<Vec<u8>>,
     pub outcome: Option<Outcome>,

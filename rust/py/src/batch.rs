@@ -8,6 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyType};
 
 use crate::record::{RawOutcome, class, from_python};
+use crate::table;
 
 #[derive(FromPyObject)]
 struct Put<'py> {
@@ -68,6 +69,7 @@ pub(crate) fn operation(operation: &Bound<'_, PyAny>) -> PyResult<Operation> {
             Operation::Put { namespace: put.namespace, key: put.key, value, ttl: put.ttl }
         }
         "Write" => Operation::Write(Box::new(from_python(&operation.getattr("record")?)?)),
+        "WriteMany" => Operation::WriteMany(Box::new(table::from_python(&operation.getattr("table")?)?)),
         "Settle" => {
             let settle: Settle = operation.extract()?;
             Operation::Settle { id: settle.id, outcome: settle.outcome.into(), revise: settle.revise }
@@ -110,6 +112,7 @@ pub(crate) fn commit<'py>(py: Python<'py>, commit: &Commit) -> PyResult<Bound<'p
             Answer::Existed(existed) => existed.into_bound_py_any(py),
             Answer::Number(number) => number.into_bound_py_any(py),
             Answer::Id(id) => id.into_bound_py_any(py),
+            Answer::Ids(ids) => ids.into_bound_py_any(py),
         })
         .collect::<PyResult<Vec<_>>>()?;
     class(py, &CLASS, "Commit")?.call1((commit.number, commit.recorded_at, results))

@@ -10,6 +10,7 @@ mod pack;
 mod query;
 mod record;
 mod store;
+mod table;
 mod unpack;
 mod vectors;
 mod waiting;

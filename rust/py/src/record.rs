@@ -61,7 +61,7 @@ pub(crate) fn from_python(record: &Bound<'_, PyAny>) -> PyResult<Record> {
         importance: raw.importance,
         confidence: raw.confidence,
         text: raw.text,
-        embeddings: pairs(&raw.embeddings, |_, value| embedding(value))?,
+        embeddings: pairs(&raw.embeddings, |_, value| embedding(value).map(Into::into))?,
         attributes: pairs(&raw.attributes, attribute)?,
         payload: raw.payload.map(|payload| payload.as_bytes().to_vec()),
         outcome: raw.outcome.map(Into::into),
@@ -127,7 +127,7 @@ pub(crate) fn to_python(py: Python<'_>, record: Record) -> PyResult<Bound<'_, Py
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let embeddings = PyDict::new(py);
     for (space, vector) in record.embeddings {
-        embeddings.set_item(space, PyArray1::from_vec(py, vector))?;
+        embeddings.set_item(space, PyArray1::from_vec(py, vector.into_vec()))?;
     }
     let attributes = PyDict::new(py);
     for (name, attribute) in record.attributes {

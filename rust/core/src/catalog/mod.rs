@@ -25,6 +25,7 @@ use self::ids::Ids;
 use self::postings::Postings;
 use self::rows::Rows;
 use crate::column::{Sparse, prefetch_at, put};
+use crate::embedding::Embedding;
 use crate::error::{Error, Result};
 use crate::record::Meta;
 use crate::tier::vector::{SearchCode, VectorStore};
@@ -168,6 +169,18 @@ impl Catalog {
     pub(crate) fn reserve(&mut self, space: &str, more: usize) -> Result<()> {
         let (number, _) = self.space(space)?;
         self.spaces[usize::from(number)].reserve(more)
+    }
+
+    /// Embeddings at unit length, each for its space.
+    ///
+    /// # Errors
+    /// For a space that there is not, and an embedding that does not fit it.
+    pub(crate) fn units(&self, embeddings: &[(String, Embedding)]) -> Result<Vec<(String, Vec<f32>)>> {
+        let unit = |(name, embedding): &(String, Embedding)| {
+            let (_, space) = self.space(name)?;
+            Ok((name.clone(), space.normalise(embedding)?))
+        };
+        embeddings.iter().map(unit).collect()
     }
 
     /// Add a version; `units` are unit vectors of its own, other spaces reuse an earlier version's slot.

@@ -6,8 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use rayon::prelude::*;
+
 use super::ops::Commit;
-use super::plan::{Planner, Staged};
+use super::plan::{Planner, Row, Staged};
 use super::queue::Message;
 use super::state::{HEAD, Head};
 use super::{Inner, recalls, sweep};
@@ -16,6 +18,8 @@ use crate::tier::cold::Change;
 use crate::tier::vector::VectorStore;
 use crate::{frame, keys, record};
 
+/// Rows that are sealed on all cores.
+const MANY_ROWS: usize = 10_000;
 /// Room that a commit must leave on the disk.
 const MIN_FREE: u64 = 16 << 20;
 
@@ -134,16 +138,18 @@ fn stop_if_failed(inner: &Inner, error: &Error) {
     }
 }
 
-fn write(inner: &Inner, head: &Head, rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>, durable: bool) -> Result<()> {
-    let head_row = (keys::named(keys::STATE, HEAD), Some(record::encode(head)?));
-    let changes: Vec<Change> = rows
-        .into_iter()
-        .chain(std::iter::once(head_row))
-        .map(|(key, value)| {
-            let sealed = value.map(|value| frame::seal(&key, &value, inner.compression));
-            (key, sealed)
-        })
-        .collect();
+fn write(inner: &Inner, head: &Head, rows: BTreeMap<Vec<u8>, Option<Row>>, durable: bool) -> Result<()> {
+    let head_row = (keys::named(keys::STATE, HEAD), Some(record::encode(head)?.into()));
+    let seal = |(key, row): (Vec<u8>, Option<Row>)| {
+        let sealed = row.map(|row| frame::seal(&key, &row.bytes(), inner.compression));
+        (key, sealed)
+    };
+    let mut changes: Vec<Change> = if rows.len() < MANY_ROWS {
+        rows.into_iter().map(seal).collect()
+    } else {
+        rows.into_par_iter().map(seal).collect()
+    };
+    changes.push(seal(head_row));
     ensure_space(inner, &changes)?;
     inner.cold(|cold| cold.write(changes, durable)).inspect_err(|error| inner.fail(error))
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::filter::Filter;
 use crate::record::{Outcome, Record};
+use crate::table::Table;
 
 /// Options of one namespace; durations in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,8 @@ pub enum Operation {
     ExpectNew { id: String },
     /// A new record or version.
     Write(Box<Record>),
+    /// New records or versions, one a row.
+    WriteMany(Box<Table>),
     /// A version with an outcome.
     Settle { id: String, outcome: Outcome, revise: bool },
     /// Erase content, leave tombstones.
@@ -51,6 +54,8 @@ pub enum Answer {
     Number(i64),
     /// Id of a written record.
     Id(String),
+    /// Ids of the rows of a table.
+    Ids(Vec<String>),
 }
 
 /// An accepted batch.

@@ -1,11 +1,13 @@
 //! Planning a batch: every operation is checked against the state with its
 //! predecessors applied, and becomes rows and effects; nothing is touched yet.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::ops::{Answer, NamespaceOptions, Operation};
 use super::state::{Counts, NamespaceState};
 use super::{Inner, Shared};
+use crate::embedding::Embedding;
 use crate::error::{Error, Result, value_error};
 use crate::namespace::{self, Namespace};
 use crate::record::{self, Meta};
@@ -17,7 +19,7 @@ const NEVER: i64 = i64::MAX;
 
 /// A change of the catalogue, applied after the rows are on the disk.
 pub(crate) enum Effect {
-    Version { id: String, meta: Box<Meta>, units: Vec<(String, Vec<f32>)> },
+    Version { id: String, meta: Box<Meta>, embeddings: Vec<(String, Embedding)> },
     Forget(String),
     Erase(String, Vec<u32>),
     Namespace(String, NamespaceState),
@@ -26,7 +28,10 @@ pub(crate) enum Effect {
 impl Effect {
     pub(crate) fn apply(self, shared: &mut Shared) -> Result<()> {
         match self {
-            Self::Version { id, meta, units } => shared.catalog.add(&id, &meta, &units)?,
+            Self::Version { id, meta, embeddings } => {
+                let units = shared.catalog.units(&embeddings)?;
+                shared.catalog.add(&id, &meta, &units)?;
+            }
             Self::Forget(id) => shared.catalog.forget(&id),
             Self::Erase(id, numbers) => shared.catalog.erase(&id, &numbers),
             Self::Namespace(name, state) => {
@@ -50,10 +55,32 @@ pub(crate) struct Planned {
     pub order: (i64, i64, u32),
 }
 
+/// What a row of L3 will hold.
+pub(crate) enum Row {
+    Bytes(Vec<u8>),
+    /// Shared with the batch until it is sealed.
+    Numbers(Embedding),
+}
+
+impl Row {
+    pub(crate) fn bytes(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Bytes(bytes) => Cow::Borrowed(bytes),
+            Self::Numbers(numbers) => Cow::Owned(numbers.iter().flat_map(|x| x.to_le_bytes()).collect()),
+        }
+    }
+}
+
+impl From<Vec<u8>> for Row {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
 /// Rows and effects of a batch, or of all batches of a group so far.
 #[derive(Default)]
 pub(crate) struct Staged {
-    pub rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    pub rows: BTreeMap<Vec<u8>, Option<Row>>,
     pub values: Vec<ValueChange>,
     pub effects: Vec<Effect>,
     pub counts: Counts,
@@ -73,15 +100,21 @@ impl Staged {
     }
 
     pub(crate) fn merge(&mut self, batch: Self) {
-        self.rows.extend(batch.rows);
+        if self.rows.is_empty() && self.versions.is_empty() {
+            // The first of a group, where a large one is mostly alone, is taken as it is.
+            self.rows = batch.rows;
+            self.versions = batch.versions;
+        } else {
+            self.rows.extend(batch.rows);
+            for (id, versions) in batch.versions {
+                self.versions.entry(id).or_default().extend(versions);
+            }
+        }
         self.values.extend(batch.values);
         self.effects.extend(batch.effects);
         self.counts += batch.counts;
         for (space, count) in batch.embeddings {
             *self.embeddings.entry(space).or_default() += count;
-        }
-        for (id, versions) in batch.versions {
-            self.versions.entry(id).or_default().extend(versions);
         }
         self.forgotten.extend(batch.forgotten);
         self.purged.extend(batch.purged);
@@ -126,6 +159,7 @@ impl<'a> Planner<'a> {
             Operation::Expect { namespace, key, value } => self.expect(namespace, key, value.as_deref()),
             Operation::ExpectNew { id } => self.expect_new(id),
             Operation::Write(record) => self.write(record),
+            Operation::WriteMany(table) => self.write_many(table),
             Operation::Settle { id, outcome, revise } => self.settle(id, outcome, *revise),
             Operation::Forget { ids } => self.forget(ids),
             Operation::Configure { namespace, options } => self.configure(index, namespace, *options),
@@ -141,9 +175,9 @@ impl<'a> Planner<'a> {
         let row = [expires_at.to_be_bytes().as_slice(), value].concat();
         self.keep_history(index, namespace, key, Some(&row));
         if expires_at != NEVER {
-            self.own.rows.insert(keys::expiry(expires_at, namespace, key), Some(Vec::new()));
+            self.own.rows.insert(keys::expiry(expires_at, namespace, key), Some(Vec::new().into()));
         }
-        self.own.rows.insert(row_key, Some(row));
+        self.own.rows.insert(row_key, Some(row.into()));
         self.own.values.push(ValueChange {
             namespace: namespace.to_owned(),
             key: key.to_owned(),
@@ -169,7 +203,7 @@ impl<'a> Planner<'a> {
     fn keep_history(&mut self, index: u32, namespace: &str, key: &str, row: Option<&[u8]>) {
         if self.namespace(namespace).is_some_and(|state| state.options.history) {
             let row_key = keys::history(namespace, key, self.now, self.number, index);
-            self.own.rows.insert(row_key, Some(row.map(<[u8]>::to_vec).unwrap_or_default()));
+            self.own.rows.insert(row_key, Some(row.map(<[u8]>::to_vec).unwrap_or_default().into()));
         }
     }
 
@@ -231,13 +265,13 @@ impl<'a> Planner<'a> {
             let key = std::str::from_utf8(&row_key[base.len()..]);
             let key = key.map_err(|_| Error::Corruption(format!("{namespace} has a key that is no text")))?;
             let begun = keys::history(namespace, key, self.now, self.number, index);
-            self.own.rows.insert(begun, Some(row));
+            self.own.rows.insert(begun, Some(row.into()));
         }
         Ok(())
     }
 
     pub(super) fn set_namespace(&mut self, name: String, state: NamespaceState) -> Result<()> {
-        self.own.rows.insert(keys::named(keys::NAMESPACE, &name), Some(record::encode(&state)?));
+        self.own.rows.insert(keys::named(keys::NAMESPACE, &name), Some(record::encode(&state)?.into()));
         self.own.namespaces.insert(name.clone(), state);
         self.own.effects.push(Effect::Namespace(name, state));
         Ok(())
@@ -273,7 +307,7 @@ impl<'a> Planner<'a> {
     /// A row as this batch would find it.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
         if let Some(staged) = self.own.rows.get(key).or_else(|| self.group.rows.get(key)) {
-            return Ok(staged.clone());
+            return Ok(staged.as_ref().map(|row| row.bytes().into_owned()));
         }
         self.inner.row(key)
     }
@@ -290,7 +324,7 @@ impl<'a> Planner<'a> {
         })?;
         for staged in [&self.group.rows, &self.own.rows] {
             let changed = staged.range(prefix.to_vec()..end.clone());
-            rows.extend(changed.map(|(row, value)| (row.clone(), value.clone())));
+            rows.extend(changed.map(|(key, row)| (key.clone(), row.as_ref().map(|row| row.bytes().into_owned()))));
         }
         Ok(rows.into_iter().filter_map(|(row, value)| Some((row, value?))).collect())
     }

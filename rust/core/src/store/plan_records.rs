@@ -1,14 +1,17 @@
 //! Planning of records: versions, settlements, forgets.
 
 use super::ops::Answer;
-use super::plan::{Effect, Planned, Planner, Staged};
+use super::plan::{Effect, Planned, Planner, Row, Staged};
 use super::state::NamespaceState;
 use super::sweep::{content_rows, erase_tombstone, erase_versions};
 use crate::catalog::Version;
+use crate::embedding::Embedding;
 use crate::error::{Error, Result, value_error};
 use crate::keys;
 use crate::namespace::Namespace;
 use crate::record::{self, Body, Meta, MetaOutcome, Outcome, Record, validate_id, validate_outcome};
+use crate::table::{Matrix, Table};
+use crate::tier::vector::Quantization;
 
 /// What a batch finds of a record.
 struct Known {
@@ -55,9 +58,23 @@ impl Planner<'_> {
     }
 
     pub(super) fn write(&mut self, record: &Record) -> Result<Answer> {
+        self.ensure_memory(0)?;
+        self.write_checked(record).map(Answer::Id)
+    }
+
+    /// Each row as a record of its own; what is wrong is told with its row.
+    pub(super) fn write_many(&mut self, table: &Table) -> Result<Answer> {
+        table.check()?;
+        self.ensure_memory(self.code_bytes(table)?)?;
+        let ids = (0..table.rows).map(|row| self.write_checked(&table.record(row)).map_err(|error| error.in_row(row)));
+        ids.collect::<Result<_>>().map(Answer::Ids)
+    }
+
+    fn write_checked(&mut self, record: &Record) -> Result<String> {
         record.validate()?;
         Namespace::validate(&record.namespace)?;
-        let units = self.units(record)?;
+        // They are brought to unit length again when they are applied: that is less than to keep them.
+        self.inner.shared.read().catalog.units(&record.embeddings)?;
         let id = if record.id.is_empty() { self.inner.ids.next(&self.inner.clock)? } else { record.id.clone() };
         let known = self.known(&id)?;
         if let Some(known) = &known {
@@ -74,21 +91,22 @@ impl Planner<'_> {
         let number = known.map_or(0, |known| known.last + 1);
         let mut meta = self.meta_of(record, number);
         meta.body = self.body_rows(&id, record, number)?.then_some(number);
+        let embeddings = record.embeddings.clone();
         let Some(outcome) = &record.outcome else {
-            self.add_version(&id, meta, units)?;
-            return Ok(Answer::Id(id));
+            self.add_version(&id, meta, embeddings)?;
+            return Ok(id);
         };
         let known_at = outcome_time(&meta, outcome, self.now)?;
         if known_at == meta.known_at {
             let settled = settled(meta, outcome, known_at, number);
             self.outcome_row(&id, outcome, number);
-            self.add_version(&id, settled, units)?;
+            self.add_version(&id, settled, embeddings)?;
         } else {
-            self.add_version(&id, meta.clone(), units)?;
+            self.add_version(&id, meta.clone(), embeddings)?;
             self.outcome_row(&id, outcome, number + 1);
             self.add_version(&id, settled(meta, outcome, known_at, number + 1), Vec::new())?;
         }
-        Ok(Answer::Id(id))
+        Ok(id)
     }
 
     pub(super) fn settle(&mut self, id: &str, outcome: &Outcome, revise: bool) -> Result<Answer> {
@@ -130,7 +148,7 @@ impl Planner<'_> {
                 let rows = self.stored_meta(id, number)?.map(|meta| content_rows(id, &meta)).unwrap_or_default();
                 self.own.rows.extend(rows.into_iter().map(|row| (row, None)));
             }
-            self.own.rows.insert(keys::named(keys::TOMBSTONE, id), Some(record::encode(&self.now)?));
+            self.own.rows.insert(keys::named(keys::TOMBSTONE, id), Some(record::encode(&self.now)?.into()));
             self.own.counts.tombstones += 1;
             self.own.forgotten.insert(id.clone());
             self.own.effects.push(Effect::Forget(id.clone()));
@@ -167,21 +185,33 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn units(&self, record: &Record) -> Result<Vec<(String, Vec<f32>)>> {
-        let shared = self.inner.shared.read();
-        let bytes = shared.catalog.used_bytes();
-        if bytes > self.inner.max_memory_bytes() {
+    /// Whether there is room in memory for records, and for so many bytes of codes that come with them.
+    fn ensure_memory(&self, coming: usize) -> Result<()> {
+        let (bytes, most) = (self.inner.shared.read().catalog.used_bytes(), self.inner.max_memory_bytes());
+        if bytes > most {
             return Err(Error::Vector(format!(
-                "records and their codes take {bytes} bytes in memory, over max_memory_bytes = {}; raise it, forget \
-                 records, or configure a retention",
-                self.inner.max_memory_bytes()
+                "records and their codes take {bytes} bytes in memory, over max_memory_bytes = {most}; raise it, forget \
+                 records, or configure a retention"
             )));
         }
-        let unit = |(name, embedding): &(String, Vec<f32>)| {
+        if bytes + coming > most {
+            return Err(Error::Vector(format!(
+                "records and their codes take {bytes} bytes in memory, and the codes of this table {coming} more, over \
+                 max_memory_bytes = {most}; raise it, or write fewer rows"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Bytes that the codes of a table will take.
+    fn code_bytes(&self, table: &Table) -> Result<usize> {
+        let shared = self.inner.shared.read();
+        let bytes = |(name, matrix): &(String, Matrix)| {
             let (_, space) = shared.catalog.space(name)?;
-            Ok((name.clone(), space.normalise(embedding)?))
+            let number = if space.definition.quantization == Quantization::F16 { 2 } else { 4 };
+            Ok(matrix.numbers.len() * number)
         };
-        record.embeddings.iter().map(unit).collect()
+        table.embeddings.iter().map(bytes).sum()
     }
 
     pub(crate) fn meta(&self, id: &str, number: u32) -> Result<Meta> {
@@ -227,30 +257,30 @@ impl Planner<'_> {
         };
         let has_body = body != Body::default();
         if has_body {
-            self.own.rows.insert(keys::version(keys::BODY, id, number), Some(record::encode(&body)?));
+            self.own.rows.insert(keys::version(keys::BODY, id, number), Some(record::encode(&body)?.into()));
         }
         for (space, embedding) in &record.embeddings {
-            let bytes = embedding.iter().flat_map(|x| x.to_le_bytes()).collect();
-            self.own.rows.insert(keys::embedding(id, number, space), Some(bytes));
+            let numbers = Row::Numbers(embedding.clone());
+            self.own.rows.insert(keys::embedding(id, number, space), Some(numbers));
         }
         Ok(has_body)
     }
 
     fn outcome_row(&mut self, id: &str, outcome: &Outcome, number: u32) {
         if let Some(payload) = &outcome.payload {
-            self.own.rows.insert(keys::version(keys::OUTCOME, id, number), Some(payload.clone()));
+            self.own.rows.insert(keys::version(keys::OUTCOME, id, number), Some(payload.clone().into()));
         }
     }
 
-    fn add_version(&mut self, id: &str, meta: Meta, units: Vec<(String, Vec<f32>)>) -> Result<()> {
-        self.own.rows.insert(keys::version(keys::META, id, meta.version), Some(record::encode(&meta)?));
+    fn add_version(&mut self, id: &str, meta: Meta, embeddings: Vec<(String, Embedding)>) -> Result<()> {
+        self.own.rows.insert(keys::version(keys::META, id, meta.version), Some(record::encode(&meta)?.into()));
         let planned = Planned { order: (meta.visible_at, meta.recorded_at, meta.version) };
         self.own.versions.entry(id.to_owned()).or_default().push(planned);
         self.own.counts.versions += 1;
-        for (space, _) in &units {
+        for (space, _) in &embeddings {
             *self.own.embeddings.entry(space.clone()).or_default() += 1;
         }
-        self.own.effects.push(Effect::Version { id: id.to_owned(), meta: Box::new(meta), units });
+        self.own.effects.push(Effect::Version { id: id.to_owned(), meta: Box::new(meta), embeddings });
         Ok(())
     }
 }

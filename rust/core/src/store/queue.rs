@@ -178,6 +178,7 @@ fn size_of_operation(operation: &Operation) -> usize {
             let vectors: usize = record.embeddings.iter().map(|(_, vector)| vector.len() * 4).sum();
             256 + vectors + record.payload.as_ref().map_or(0, Vec::len) + record.text.as_ref().map_or(0, String::len)
         }
+        Operation::WriteMany(table) => table.bytes(),
         Operation::Settle { outcome, .. } => outcome.payload.as_ref().map_or(0, Vec::len),
         Operation::Forget { ids } => ids.len() * 32,
         _ => 0,

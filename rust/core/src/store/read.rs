@@ -8,6 +8,7 @@ use super::plan::split_value;
 use super::plan_records::{forgotten, not_found};
 use super::{Inner, Shared, Store};
 use crate::catalog::Version;
+use crate::embedding::Embedding;
 use crate::error::{Error, Result, value_error};
 use crate::namespace::{self, Namespace};
 use crate::record::{self, Body, Meta, Outcome, Record};
@@ -272,7 +273,7 @@ impl Inner {
         let mut embeddings = Vec::with_capacity(meta.embeddings.len());
         for (space, source) in &meta.embeddings {
             let Some(row) = self.row(&keys::embedding(id, *source, space))? else { return Ok(None) };
-            embeddings.push((space.clone(), floats(&row)));
+            embeddings.push((space.clone(), floats(&row).into()));
         }
         let outcome = match meta.outcome {
             None => None,
@@ -290,7 +291,13 @@ impl Inner {
     }
 }
 
-fn assemble(id: &str, meta: Meta, body: Body, embeddings: Vec<(String, Vec<f32>)>, outcome: Option<Outcome>) -> Record {
+fn assemble(
+    id: &str,
+    meta: Meta,
+    body: Body,
+    embeddings: Vec<(String, Embedding)>,
+    outcome: Option<Outcome>,
+) -> Record {
     Record {
         id: id.to_owned(),
         namespace: meta.namespace,

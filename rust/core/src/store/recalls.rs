@@ -69,9 +69,9 @@ pub(super) fn stage(inner: &Inner, staged: &mut Staged, id: &str, row: &[u8]) ->
     staged.counts.recalls += i64::from(is_new);
     let (found_by, _) = split(row);
     if !found_by.is_empty() {
-        staged.rows.insert(found_by.to_vec(), Some(Vec::new()));
+        staged.rows.insert(found_by.to_vec(), Some(Vec::new().into()));
     }
-    staged.rows.insert(key, Some(row.to_vec()));
+    staged.rows.insert(key, Some(row.to_vec().into()));
     Ok(())
 }
 

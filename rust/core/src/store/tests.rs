@@ -46,7 +46,7 @@ fn record(id: &str, known_at: i64, embedding: [f32; 4]) -> Record {
         importance: 1.0,
         confidence: None,
         text: None,
-        embeddings: vec![("state".into(), embedding.to_vec())],
+        embeddings: vec![("state".into(), embedding.to_vec().into())],
         attributes: vec![("sharpe".into(), Attribute::Number(1.5))],
         payload: Some(b"payload".to_vec()),
         outcome: None,
