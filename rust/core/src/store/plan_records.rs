@@ -11,7 +11,6 @@ use crate::keys;
 use crate::namespace::Namespace;
 use crate::record::{self, Body, Meta, MetaOutcome, Outcome, Record, validate_id, validate_outcome};
 use crate::table::{Matrix, Table};
-use crate::tier::vector::Quantization;
 
 /// What a batch finds of a record.
 struct Known {
@@ -203,14 +202,10 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Bytes that the codes of a table will take.
+    /// Bytes that the codes of a table take at least: those of the smallest code.
     fn code_bytes(&self, table: &Table) -> Result<usize> {
         let shared = self.inner.shared.read();
-        let bytes = |(name, matrix): &(String, Matrix)| {
-            let (_, space) = shared.catalog.space(name)?;
-            let number = if space.definition.quantization == Quantization::F16 { 2 } else { 4 };
-            Ok(matrix.numbers.len() * number)
-        };
+        let bytes = |(name, matrix): &(String, Matrix)| shared.catalog.space(name).map(|_| matrix.numbers.len());
         table.embeddings.iter().map(bytes).sum()
     }
 
