@@ -27,6 +27,8 @@ LARGE_KEYS = 4
 # Larger than what any engine keeps in one row, and incompressible.
 LARGE = (65_537, 300_000)
 FORGOTTEN = "a tombstone"
+# One of them has a graph, and so a file of it.
+VECTOR = {"redb": ("compact", 4, 8, 64, False), "sled": ("exact", 4, 8, 64, False)}
 
 
 def open_store(path, engine, durability="group", clock=None):
@@ -43,6 +45,7 @@ def open_store(path, engine, durability="group", clock=None):
         max_memory_bytes=1 << 28,
         durability=durability,
         clock=clock or _native.Clock(manual=True, start_us=NOW),
+        vector=VECTOR[engine],
         seed=0,
     )
 
