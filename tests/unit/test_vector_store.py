@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from nt_memory import CorruptionError
 from nt_memory._native import VectorStore
 
 rng = np.random.default_rng(3)
@@ -56,3 +57,29 @@ def test_places_without_a_vector_say_so():
 def test_what_cannot_be_is_refused(made):
     with pytest.raises(ValueError, match=r"use|numbers|finite"):
         made()
+
+
+@pytest.mark.parametrize("quantization", ["f16", "f32", "i8"])
+def test_what_was_saved_finds_the_same(tmp_path, quantization):
+    store = VectorStore(8, quantization=quantization)
+    store.add(POINTS)
+    store.save(tmp_path / "graph")
+    other = VectorStore(8, quantization=quantization)
+    other.load(tmp_path / "graph")
+    queries = rng.normal(size=(20, 8)).astype(np.float32)
+    assert other.search(queries, 5, 64).tolist() == store.search(queries, 5, 64).tolist()
+    assert other.add(POINTS[:2]).tolist() == [500, 501]
+
+
+@pytest.mark.parametrize("made", [{"dim": 9}, {"dim": 8, "m": 8}, {"dim": 8, "quantization": "i8"}])
+def test_a_file_of_another_store_is_refused_and_nothing_changes(tmp_path, made):
+    store = VectorStore(8)
+    store.add(POINTS)
+    store.save(tmp_path / "graph")
+    other = VectorStore(**made)
+    with pytest.raises(CorruptionError, match="configured in another way"):
+        other.load(tmp_path / "graph")
+    (tmp_path / "graph").write_bytes(b"ntvecs01")
+    with pytest.raises(CorruptionError, match="graph"):
+        store.load(tmp_path / "graph")
+    assert (len(store), len(other)) == (500, 0)

@@ -1,6 +1,8 @@
 //! A vector index by itself, for comparisons with others.
 
-use nt_memory::{GraphConfig, Quantization, VectorConfig, VectorEngine, VectorSpace, VectorStore};
+use std::path::PathBuf;
+
+use nt_memory::{GraphConfig, Quantization, SearchCode, VectorConfig, VectorEngine, VectorSpace, VectorStore};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, ndarray};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -13,6 +15,8 @@ use crate::errors::guarded;
 #[pyclass(name = "VectorStore", module = "nt_memory._native", frozen)]
 pub(crate) struct PyVectorStore {
     inner: RwLock<VectorStore>,
+    space: VectorSpace,
+    config: VectorConfig,
     dim: usize,
 }
 
@@ -21,10 +25,15 @@ impl PyVectorStore {
     #[new]
     #[pyo3(signature = (dim, *, m = 16, ef_construction = 200, quantization = "f16"))]
     fn new(dim: usize, m: usize, ef_construction: usize, quantization: &str) -> PyResult<Self> {
-        let quantization = match quantization {
-            "f16" => Quantization::F16,
-            "f32" => Quantization::F32,
-            _ => return Err(PyValueError::new_err(format!("quantization {quantization:?}; use \"f16\" or \"f32\""))),
+        let (quantization, code) = match quantization {
+            "f16" => (Quantization::F16, SearchCode::Stored),
+            "f32" => (Quantization::F32, SearchCode::Stored),
+            "i8" => (Quantization::F16, SearchCode::I8),
+            _ => {
+                return Err(PyValueError::new_err(format!(
+                    "quantization {quantization:?}; use \"f16\", \"f32\" or \"i8\""
+                )));
+            }
         };
         if !(1..=8192).contains(&dim) || !(4..=64).contains(&m) || ef_construction < m {
             return Err(PyValueError::new_err(format!(
@@ -33,8 +42,22 @@ impl PyVectorStore {
         }
         let space = VectorSpace { name: "vectors".into(), dim, quantization, encoder: None };
         let graph = GraphConfig { m, ef_construction };
-        let config = VectorConfig { engine: VectorEngine::Compact, graph, ..VectorConfig::default() };
-        Ok(Self { inner: RwLock::new(VectorStore::new(space, config)), dim })
+        let config = VectorConfig { engine: VectorEngine::Compact, graph, code, ..VectorConfig::default() };
+        Ok(Self { inner: RwLock::new(VectorStore::new(space.clone(), config)), space, config, dim })
+    }
+
+    /// Write what is linked to a file.
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        guarded(py, || self.inner.read().unwrap_or_else(PoisonError::into_inner).save(&path))
+    }
+
+    /// Go on with what was saved by a store that was made in the same way.
+    fn load(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        guarded(py, || {
+            let loaded = VectorStore::load(&self.space, self.config, &path)?;
+            *self.inner.write().unwrap_or_else(PoisonError::into_inner) = loaded;
+            Ok(())
+        })
     }
 
     /// Add the rows of a float32 array and link them on so many threads; return their slots.

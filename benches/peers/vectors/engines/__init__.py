@@ -62,6 +62,7 @@ class Engine(Protocol):
 # Name: module, arguments of its `Index`, and the most vectors it is asked to hold by default.
 ENGINES: dict[str, tuple[str, dict[str, str], int]] = {
     "ours": ("ours", {}, 1_000_000),
+    "ours_i8": ("ours", {"quantization": "i8"}, 1_000_000),
     "exact": ("exact", {}, 1_000_000),
     "hnswlib": ("hnswlib", {}, 1_000_000),
     "usearch_f16": ("usearch", {"dtype": "f16"}, 1_000_000),

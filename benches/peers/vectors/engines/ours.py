@@ -16,19 +16,20 @@ if TYPE_CHECKING:
 
 
 class Index:
-    """One graph; it is not kept, so loading builds it again."""
+    """One graph, of f16 codes or of bytes; those are not scored again by what is stored."""
 
     filters = False
     replaces = True
 
-    def __init__(self, dim: int, capacity: int) -> None:
-        self._store = VectorStore(dim, m=M, ef_construction=EF_CONSTRUCTION)
+    def __init__(self, dim: int, capacity: int, quantization: str = "f16") -> None:
+        self._store = VectorStore(
+            dim, m=M, ef_construction=EF_CONSTRUCTION, quantization=quantization
+        )
         # Slot and place of each other; a slot that is used again has a new place.
         self._places = np.full(2 * capacity, -1, dtype=np.int64)
         self._slots = np.zeros(capacity, dtype=np.uint32)
 
     def build(self, vectors: Vectors, threads: int) -> None:
-        self._vectors = vectors
         self._add(np.arange(len(vectors)), vectors, threads)
 
     def search(self, queries: Vectors, k: int, ef: int, threads: int) -> Ids:
@@ -41,12 +42,13 @@ class Index:
         self._add(ids, vectors, threads)
 
     def save(self, path: Path) -> None:
-        with path.open("wb") as file:
-            np.save(file, self._vectors)
+        # Vectors are added in their order, so until one is replaced slots are places.
+        self._store.save(path)
 
     def load(self, path: Path) -> None:
-        with path.open("rb") as file:
-            self.build(np.load(file), 2)
+        self._store.load(path)
+        count = len(self._store)
+        self._slots[:count] = self._places[:count] = np.arange(count)
 
     def _add(self, ids: Ids, vectors: Vectors, threads: int) -> None:
         slots = self._store.add(vectors, threads)

@@ -5,9 +5,8 @@
 //! torn, old or another store's is as good as none.  It is read, not mapped: a mapped file that
 //! somebody cuts ends the process.
 
-use std::fs::File;
 use std::hash::Hasher;
-use std::io::{self, BufReader, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use hashbrown::HashTable;
@@ -19,17 +18,12 @@ use super::{Inner, Shared};
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::record;
+use crate::tier::vector::blocks::{Blocks, Source, invalid};
 use crate::tier::vector::{Image, SearchCode, VectorConfig, VectorEngine, VectorSpace, VectorStore};
 
 /// A space as its file has it, and whom it knows; else why in words, where there is a file that is of no use.
 type Outcome = std::result::Result<(VectorStore, Claims), Option<String>>;
 
-/// First bytes of a file; the last two are its format.
-const MAGIC: [u8; 8] = *b"ntvecs01";
-/// Slots a block, and between two looks at the lock.
-const BLOCK_SLOTS: u32 = 1024;
-/// Longest block: that many rows of the longest codes and of the most links.
-const MAX_BLOCK: usize = 64 << 20;
 /// No such vector.
 const NOBODY: u128 = 0;
 /// Changes of a small and of a large graph that are worth a file when the store is closed.
@@ -95,12 +89,10 @@ fn write(inner: &Inner, directory: &Path, space: usize) -> Result<bool> {
 
 /// Whether nothing came in between.
 fn write_file(inner: &Inner, path: &Path, space: usize, commit: u64, image: &Image) -> io::Result<bool> {
-    let mut file = disk::own_file().truncate(true).open(path)?;
-    file.write_all(&MAGIC)?;
-    let head = record::encode(&(inner.identity, commit, image)).map_err(io::Error::other)?;
-    write_block(&mut file, 0, &head)?;
+    let mut blocks = Blocks::begin(disk::own_file().truncate(true).open(path)?)?;
+    blocks.write(&record::encode(&(inner.identity, commit, image)).map_err(io::Error::other)?)?;
     let mut block = Vec::new();
-    for from in (0..image.slots).step_by(BLOCK_SLOTS as usize) {
+    for slots in image.blocks() {
         block.clear();
         {
             let shared = inner.shared.read();
@@ -108,14 +100,14 @@ fn write_file(inner: &Inner, path: &Path, space: usize, commit: u64, image: &Ima
             if vectors.code() != image.code {
                 return Ok(false);
             }
-            for slot in from..image.slots.min(from + BLOCK_SLOTS) {
+            for slot in slots {
                 block.extend(key_of(&shared, inner.identity, space, slot).to_le_bytes());
                 vectors.write_row(slot, &mut block);
             }
         }
-        write_block(&mut file, u64::from(from) + 1, &block)?;
+        blocks.write(&block)?;
     }
-    file.sync_all()?;
+    blocks.end()?;
     Ok(true)
 }
 
@@ -130,17 +122,6 @@ fn key_of(shared: &Shared, store: u128, space: usize, slot: u32) -> u128 {
         Some(key(store, &entry.id(), source, version.commit(), version.recorded_at()))
     };
     named().unwrap_or(NOBODY)
-}
-
-fn write_block(file: &mut File, number: u64, content: &[u8]) -> io::Result<()> {
-    let length = u32::try_from(content.len()).map_err(io::Error::other)?;
-    file.write_all(&length.to_le_bytes())?;
-    file.write_all(&checksum(number, content).to_le_bytes())?;
-    file.write_all(content)
-}
-
-fn checksum(number: u64, content: &[u8]) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(&number.to_le_bytes()), content)
 }
 
 /// Vectors of a file that L3 did not name yet.
@@ -216,7 +197,7 @@ fn read_file(
     config: VectorConfig,
 ) -> io::Result<Result<(VectorStore, Claims)>> {
     let mut source = Source::open(path)?;
-    let image = source.head(owner)?;
+    let image = head(&mut source, owner)?;
     if !image.fits(definition, config) {
         return Err(invalid("the graph of a space that was configured in another way"));
     }
@@ -231,29 +212,27 @@ fn read_file(
     Ok(Ok((vectors, claims)))
 }
 
-fn invalid(why: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, why)
+/// What the file begins with, where it is this store's.
+fn head(source: &mut Source, owner: Owner) -> io::Result<Image> {
+    let (identity, commit, image): (u128, u64, Image) =
+        record::decode(&source.block()?, "graph").map_err(|_| invalid("its beginning cannot be read"))?;
+    if identity != owner.identity {
+        return Err(invalid("the graph of another store"));
+    }
+    if commit > owner.commit {
+        return Err(invalid("the graph of a later state of the store"));
+    }
+    Ok(image)
 }
 
 fn read_rows(source: &mut Source, vectors: &mut VectorStore, image: &Image) -> io::Result<Claims> {
-    let broken = || invalid("its rows are no graph");
     let mut keys = Vec::with_capacity(image.slots as usize);
-    for from in (0..image.slots).step_by(BLOCK_SLOTS as usize) {
-        let block = source.block(u64::from(from) + 1)?;
-        let mut rest = block.as_slice();
-        for slot in from..image.slots.min(from + BLOCK_SLOTS) {
-            let (key, row) = rest.split_first_chunk().ok_or_else(broken)?;
-            keys.push(u128::from_le_bytes(*key));
-            rest = row;
-            vectors.read_row(slot, image.code, &mut rest).ok_or_else(broken)?;
-        }
-        if !rest.is_empty() {
-            return Err(broken());
-        }
-    }
-    if !source.is_at_end()? || !vectors.complete(image) {
-        return Err(broken());
-    }
+    vectors.read_rows(source, image, |bytes| {
+        let (key, row) = bytes.split_first_chunk()?;
+        keys.push(u128::from_le_bytes(*key));
+        *bytes = row;
+        Some(())
+    })?;
     let unclaimed = vectors.live().clone();
     let mut slots = HashTable::with_capacity(keys.len());
     for slot in unclaimed.iter().filter(|slot| keys[*slot as usize] != NOBODY) {
@@ -261,58 +240,4 @@ fn read_rows(source: &mut Source, vectors: &mut VectorStore, image: &Image) -> i
     }
     let has_codes = image.code == SearchCode::Stored || vectors.code() == SearchCode::I8;
     Ok(Claims { keys, slots, unclaimed, has_codes })
-}
-
-/// A file of blocks, each checked before it is looked at.
-struct Source {
-    file: BufReader<File>,
-    length: u64,
-}
-
-impl Source {
-    fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let length = file.metadata()?.len();
-        Ok(Self { file: BufReader::with_capacity(1 << 20, file), length })
-    }
-
-    /// What the file begins with, where it is this store's.
-    fn head(&mut self, owner: Owner) -> io::Result<Image> {
-        let mut magic = [0; MAGIC.len()];
-        self.file.read_exact(&mut magic)?;
-        if magic != MAGIC {
-            return Err(invalid("no graph of this version"));
-        }
-        let head = self.block(0)?;
-        let (identity, commit, image): (u128, u64, Image) =
-            record::decode(&head, "graph").map_err(|_| invalid("its beginning cannot be read"))?;
-        if identity != owner.identity {
-            return Err(invalid("the graph of another store"));
-        }
-        if commit > owner.commit {
-            return Err(invalid("the graph of a later state of the store"));
-        }
-        Ok(image)
-    }
-
-    fn block(&mut self, number: u64) -> io::Result<Vec<u8>> {
-        let mut word = [0; 4];
-        self.file.read_exact(&mut word)?;
-        let length = u32::from_le_bytes(word) as usize;
-        if length > MAX_BLOCK || length as u64 > self.length {
-            return Err(invalid("a block has an impossible length"));
-        }
-        self.file.read_exact(&mut word)?;
-        let mut content = vec![0; length];
-        self.file.read_exact(&mut content)?;
-        if u32::from_le_bytes(word) == checksum(number, &content) {
-            Ok(content)
-        } else {
-            Err(invalid("a block has a wrong checksum"))
-        }
-    }
-
-    fn is_at_end(&mut self) -> io::Result<bool> {
-        Ok(self.file.read(&mut [0])? == 0)
-    }
 }

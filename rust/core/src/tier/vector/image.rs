@@ -1,15 +1,23 @@
 //! What is linked, as bytes: a row a slot, with its state, its links on all levels, and its code.
 
+use std::io;
+use std::ops::Range;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
+use super::blocks::{Blocks, Source, invalid};
 use super::engine::Engine;
 use super::graph::{Graph, GraphConfig};
 use super::space::{SearchCode, VectorSpace};
 use super::store::{VectorConfig, VectorEngine, VectorStore};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::{disk, record};
+
+/// Slots a block, and between two looks at a lock.
+const BLOCK_SLOTS: u32 = 1024;
 
 /// What comes before the rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +31,12 @@ pub(crate) struct Image {
 }
 
 impl Image {
+    /// The slots of each block.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = Range<u32>> + use<> {
+        let end = self.slots;
+        (0..end).step_by(BLOCK_SLOTS as usize).map(move |from| from..end.min(from + BLOCK_SLOTS))
+    }
+
     /// Bytes of the shortest row.
     pub(crate) fn min_row(&self) -> usize {
         1 + 8 * self.m + self.definition.dim
@@ -36,6 +50,46 @@ impl Image {
 }
 
 impl VectorStore {
+    /// Write what is linked to a file.
+    ///
+    /// # Errors
+    /// [`Error::Vector`] where there is no graph of ours; the system's.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let image = self.image().ok_or_else(|| Error::Vector("there is no graph to save".into()))?;
+        self.save_as(path, &image).map_err(|error| Error::io(path, &error))
+    }
+
+    fn save_as(&self, path: &Path, image: &Image) -> io::Result<()> {
+        let mut blocks = Blocks::begin(disk::own_file().truncate(true).open(path)?)?;
+        blocks.write(&record::encode(image).map_err(io::Error::other)?)?;
+        let mut block = Vec::new();
+        for slots in image.blocks() {
+            block.clear();
+            slots.for_each(|slot| self.write_row(slot, &mut block));
+            blocks.write(&block)?;
+        }
+        blocks.end()
+    }
+
+    /// Read what was saved.
+    ///
+    /// # Errors
+    /// [`Error::Corruption`] for a file that is no graph, or of another space; the system's.
+    pub fn load(definition: &VectorSpace, config: VectorConfig, path: &Path) -> Result<Self> {
+        let broken = |error: io::Error| Error::Corruption(format!("{}: {error}", path.display()));
+        let mut source = Source::open(path).map_err(broken)?;
+        let image: Image = record::decode(&source.block().map_err(broken)?, "graph")?;
+        if !image.fits(definition, config)
+            || image.code != config.code
+            || source.length < u64::from(image.slots) * image.min_row() as u64
+        {
+            return Err(broken(invalid("the graph of a space that was configured in another way, or a part of it")));
+        }
+        let mut store = Self::from_image(config, &image)?;
+        store.read_rows(&mut source, &image, |_| Some(())).map_err(broken)?;
+        Ok(store)
+    }
+
     fn compact(&self) -> Option<&Graph> {
         match &self.graph {
             Some(Engine::Compact(graph)) => Some(graph),
@@ -73,14 +127,37 @@ impl VectorStore {
         Ok(store)
     }
 
-    /// Read a slot's row; `None` where it is none.
-    pub(crate) fn read_row(&mut self, slot: u32, code: SearchCode, bytes: &mut &[u8]) -> Option<()> {
+    /// Read all rows, each behind what `before` reads.
+    ///
+    /// # Errors
+    /// Those of the file, and for rows that are no graph.
+    pub(crate) fn read_rows(
+        &mut self,
+        source: &mut Source,
+        image: &Image,
+        mut before: impl FnMut(&mut &[u8]) -> Option<()>,
+    ) -> io::Result<()> {
+        let broken = || invalid("its rows are no graph");
+        for slots in image.blocks() {
+            let block = source.block()?;
+            let mut rest = block.as_slice();
+            for slot in slots {
+                before(&mut rest).and_then(|()| self.read_row(slot, image.code, &mut rest)).ok_or_else(broken)?;
+            }
+            if !rest.is_empty() {
+                return Err(broken());
+            }
+        }
+        if source.is_at_end()? && self.complete(image) { Ok(()) } else { Err(broken()) }
+    }
+
+    fn read_row(&mut self, slot: u32, code: SearchCode, bytes: &mut &[u8]) -> Option<()> {
         self.compact()?.read_row(slot, bytes)?;
         self.codes.read_row(slot, code, bytes)
     }
 
     /// All rows were read: whether they are a graph.
-    pub(crate) fn complete(&mut self, image: &Image) -> bool {
+    fn complete(&mut self, image: &Image) -> bool {
         let Some(graph) = self.compact() else { return false };
         let is_sound = graph.set_entry_word(image.entry) && graph.is_sound();
         let live = (0..image.slots).filter(|slot| graph.holds(*slot)).collect();

@@ -1,6 +1,7 @@
 //! L2: embeddings as compact codes, scanned exactly or searched by a graph.
 
 mod arena;
+pub(crate) mod blocks;
 mod codes;
 mod engine;
 mod graph;
