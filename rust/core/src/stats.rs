@@ -96,6 +96,8 @@ pub struct Stats {
     /// Keys and record versions.
     pub l3_entries: i64,
     pub l3_size_bytes: u64,
+    /// Most bytes of the durable engine's own cache, which the bound on memory does not count.
+    pub l3_cache_bytes: usize,
     pub records: usize,
     pub recalls: i64,
     pub commits: u64,
@@ -106,7 +108,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    pub(crate) fn collect(hot: &HotCache, shared: &Shared, metrics: &Metrics, size: u64) -> Self {
+    pub(crate) fn collect(hot: &HotCache, shared: &Shared, metrics: &Metrics, size: u64, cache: usize) -> Self {
         let (hits, lookups) = hot.hits_and_lookups();
         let timers = [
             ("get_hit", &metrics.hits),
@@ -130,6 +132,7 @@ impl Stats {
             l2_waiting: spaces.iter().map(VectorStore::waiting).sum(),
             l3_entries: counts.values + counts.versions,
             l3_size_bytes: size,
+            l3_cache_bytes: cache,
             records: shared.catalog.len(),
             recalls: counts.recalls,
             commits: shared.head.commit,

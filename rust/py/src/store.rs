@@ -314,6 +314,7 @@ impl PyStore {
         dict.set_item("l2_code", stats.l2_code)?;
         dict.set_item("l2_waiting", stats.l2_waiting)?;
         dict.set_item("l3_entries", stats.l3_entries)?;
+        dict.set_item("l3_cache_bytes", stats.l3_cache_bytes)?;
         dict.set_item("l3_size_bytes", stats.l3_size_bytes)?;
         dict.set_item("records", stats.records)?;
         dict.set_item("recalls", stats.recalls)?;

@@ -99,9 +99,12 @@ fn check(file: &Path, progress: &Progress) -> Result<()> {
     Ok(())
 }
 
+/// Bytes of the engine's cache while a store is filled.
+const CACHE: usize = 64 << 20;
+
 fn fill(engine: ColdEngine, directory: &Path, file: &Path, progress: &Progress) -> Result<u64> {
     disk::create_folder(directory).map_err(|error| Error::io(directory, &error))?;
-    let cold = engine.open(directory)?;
+    let cold = engine.open(directory, CACHE)?;
     let mut reader = Reader::open(file)?;
     let mut batch: Vec<Change> = Vec::new();
     let mut bytes = 0;

@@ -53,6 +53,9 @@ use crate::tier::hot::{CacheConfig, HotCache};
 use crate::tier::vector::{VectorConfig, VectorSpace};
 
 const CLOSED: u32 = u32::MAX;
+/// The durable engine's cache is a sixteenth of the bound on memory.
+const COLD_SHARE: usize = 16;
+const MIN_COLD_CACHE: usize = 1 << 20;
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -77,6 +80,14 @@ pub struct StoreConfig {
     pub clock: Arc<Clock>,
     /// Seed of the ids under a manual clock.
     pub seed: u64,
+}
+
+impl StoreConfig {
+    /// Bytes of the durable engine's own cache, beside the bound.
+    #[must_use]
+    pub fn cold_cache_bytes(&self) -> usize {
+        (self.max_memory_bytes / COLD_SHARE).max(MIN_COLD_CACHE)
+    }
 }
 
 impl Default for StoreConfig {
@@ -134,6 +145,8 @@ pub(crate) struct Inner {
     pub compression: bool,
     pub durable: bool,
     max_memory_bytes: usize,
+    /// Bytes of the durable engine's own cache.
+    pub cold_cache_bytes: usize,
     directory: Option<PathBuf>,
     /// Bytes on the disk when it was last asked for them.
     size: AtomicU64,
@@ -235,7 +248,7 @@ impl Store {
         config.vector.check()?;
         let lock = config.path.as_deref().map(lock_directory).transpose()?;
         let directory = config.path.clone().unwrap_or_default();
-        let cold = config.engine.open(&directory)?;
+        let cold = config.engine.open(&directory, config.cold_cache_bytes())?;
         let Loaded { shared, identity, notices } = match load::load(cold.as_ref(), &config) {
             Ok(loaded) => loaded,
             Err(error) => {
@@ -244,6 +257,7 @@ impl Store {
             }
         };
         let size = cold.size_bytes().unwrap_or(0);
+        let cold_cache_bytes = if config.engine == ColdEngine::Memory { 0 } else { config.cold_cache_bytes() };
         let inner = Arc::new(Inner {
             hot: HotCache::new(config.cache, Arc::clone(&config.clock)),
             ids: IdSource::new(config.seed, shared.head.generation),
@@ -258,6 +272,7 @@ impl Store {
             metrics: Metrics::default(),
             compression: config.compression,
             durable: config.durable,
+            cold_cache_bytes,
             max_memory_bytes: config.max_memory_bytes,
             directory: config.path,
             size: AtomicU64::new(size),

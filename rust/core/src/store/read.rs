@@ -249,7 +249,7 @@ impl Store {
         self.inner.ensure_usable()?;
         let size = self.inner.size()?;
         let shared = self.inner.shared.read();
-        Ok(Stats::collect(&self.inner.hot, &shared, &self.inner.metrics, size))
+        Ok(Stats::collect(&self.inner.hot, &shared, &self.inner.metrics, size, self.inner.cold_cache_bytes))
     }
 }
 

@@ -60,7 +60,7 @@ impl<E: FileEngine> Sealed<E> {
     /// A copy that holds all rows; nobody can write until the state is let go of.
     fn copy(&self, progress: &Progress) -> Result<(E, MutexGuard<'_, State>)> {
         remove_copy(&self.path)?;
-        let mut copy = E::open(&copy_of(&self.path), false)?;
+        let mut copy = E::open(&copy_of(&self.path), self.unchecked())?;
         self.copy_snapshot(&copy, progress)?;
         for _ in 0..ROUNDS {
             let changed = self.state.lock().changed.replace(HashSet::new()).unwrap_or_default();
@@ -123,7 +123,7 @@ impl<E: FileEngine> Sealed<E> {
         drop(engine.take());
         let renamed = std::fs::rename(&fresh, &self.path).map_err(|error| Error::io(&self.path, &error));
         // After a rename that failed the old file goes on.
-        *engine = Some(E::open(&self.path, false)?);
+        *engine = Some(E::open(&self.path, self.unchecked())?);
         renamed?;
         let folder = self.path.parent().unwrap_or(Path::new("."));
         disk::sync_folder(folder).map_err(|error| Error::io(folder, &error))

@@ -105,15 +105,15 @@ impl ColdEngine {
         }
     }
 
-    /// Open or create the engine in a directory.
+    /// Open or create the engine in a directory, with so many bytes for its own cache.
     ///
     /// # Errors
     /// The engine's failure, with the file named.
-    pub fn open(self, directory: &Path) -> Result<Box<dyn ColdStore>> {
+    pub fn open(self, directory: &Path, cache: usize) -> Result<Box<dyn ColdStore>> {
         let path = directory.join(self.file_name());
         let cold: Box<dyn ColdStore> = match self {
-            Self::Redb => Box::new(Chunked::open(Sealed::<RedbCold>::open(&path)?)?),
-            Self::Sled => Box::new(Chunked::open(Sealed::<SledCold>::open(&path)?)?),
+            Self::Redb => Box::new(Chunked::open(Sealed::<RedbCold>::open(&path, cache)?)?),
+            Self::Sled => Box::new(Chunked::open(Sealed::<SledCold>::open(&path, cache)?)?),
             Self::Memory => return Ok(Box::new(MemoryCold::default())),
         };
         // What is committed from now on must be found again.

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::redb::{Database, Durability, ReadableDatabase, TableDefinition};
 
+use super::sealed::Opening;
 use super::{Change, ColdStore, FileEngine, Visitor};
 use crate::disk;
 use crate::error::{Error, Result};
 
-const CACHE: usize = 64 << 20;
 const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
 
 /// redb: one B-tree in one file.
@@ -18,12 +18,12 @@ pub struct RedbCold {
 }
 
 impl RedbCold {
-    fn open_database(path: &Path, check: bool) -> std::result::Result<Database, ::redb::Error> {
-        let is_checked = Arc::new(AtomicBool::new(!check));
+    fn open_database(path: &Path, opening: Opening) -> std::result::Result<Database, ::redb::Error> {
+        let is_checked = Arc::new(AtomicBool::new(!opening.check));
         let repair = Arc::clone(&is_checked);
         let mut builder = Database::builder();
         // A repair reads every page against its checksum; nothing else does, unless asked to.
-        builder.set_cache_size(CACHE).set_repair_callback(move |_| repair.store(true, Ordering::Relaxed));
+        builder.set_cache_size(opening.cache).set_repair_callback(move |_| repair.store(true, Ordering::Relaxed));
         let mut database = builder.open(path)?;
         if !is_checked.load(Ordering::Relaxed) {
             database.check_integrity()?;
@@ -57,7 +57,7 @@ impl FileEngine for RedbCold {
     const SUMMED: bool = false;
     const COMPACTS: bool = true;
 
-    fn open(path: &Path, check: bool) -> Result<Self> {
+    fn open(path: &Path, opening: Opening) -> Result<Self> {
         match std::fs::metadata(path).map(|metadata| metadata.len()) {
             Ok(0) => {
                 return Err(Error::Corruption(format!("{} is empty; restore a backup of this file", path.display())));
@@ -65,7 +65,7 @@ impl FileEngine for RedbCold {
             Ok(_) => {}
             Err(_) => create(path).map_err(|error| at(path, &error))?,
         }
-        let database = Self::open_database(path, check).map_err(|error| at(path, &error))?;
+        let database = Self::open_database(path, opening).map_err(|error| at(path, &error))?;
         Ok(Self { database, path: path.to_path_buf() })
     }
 

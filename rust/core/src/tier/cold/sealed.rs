@@ -15,17 +15,26 @@ use super::{Change, ColdStore, Visitor};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
+/// How an engine opens its files.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening {
+    /// Whether to make every check that it has.
+    pub check: bool,
+    /// Bytes of its own cache.
+    pub cache: usize,
+}
+
 /// An engine that keeps its rows in a file or folder.
 pub trait FileEngine: ColdStore + Sized {
     /// Whether the engine's own checks leave lost and outdated rows unnoticed after a crash, so
     /// that a sum over all rows has to be kept.
     const SUMMED: bool;
 
-    /// Open or create the files; `check` asks for every check that the engine has.
+    /// Open or create the files.
     ///
     /// # Errors
     /// The engine's failure, with the file named.
-    fn open(path: &Path, check: bool) -> Result<Self>;
+    fn open(path: &Path, opening: Opening) -> Result<Self>;
 
     /// Whether a copy is smaller than what was written to and deleted from for long.
     const COMPACTS: bool;
@@ -47,6 +56,7 @@ pub trait FileEngine: ColdStore + Sized {
 pub struct Sealed<E: FileEngine> {
     pub(super) engine: RwLock<Option<E>>,
     pub(super) path: PathBuf,
+    cache: usize,
     file: SealFile,
     pub(super) state: Mutex<State>,
     /// A panic or a failed write: nothing that the engine says counts any more.
@@ -67,7 +77,7 @@ impl<E: FileEngine> Sealed<E> {
     /// # Errors
     /// [`Error::Corruption`] for files that are not those of the store that was here, or that the
     /// engine cannot read; the engine's failure.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: &Path, cache: usize) -> Result<Self> {
         let found = Seal::find(path)?;
         let seal = match found {
             Found::Closed(seal) | Found::Left(seal) => Seal { closed: None, ..seal },
@@ -80,11 +90,13 @@ impl<E: FileEngine> Sealed<E> {
             file.sync()?;
         }
         let check = matches!(found, Found::Left(_) | Found::Released);
+        let opening = Opening { check, cache };
         let engine =
-            catch_unwind(AssertUnwindSafe(|| E::open(path, check))).unwrap_or_else(|_| Err(unreadable(path)))?;
+            catch_unwind(AssertUnwindSafe(|| E::open(path, opening))).unwrap_or_else(|_| Err(unreadable(path)))?;
         let sealed = Self {
             engine: RwLock::new(Some(engine)),
             path: path.to_path_buf(),
+            cache,
             file,
             state: Mutex::new(State { seal, stamp: Stamp { store: seal.store, ..Stamp::default() }, changed: None }),
             broken: AtomicBool::new(false),
@@ -137,6 +149,11 @@ impl<E: FileEngine> Sealed<E> {
             self.guarded(|engine| next.change(engine, changes))?;
         }
         Ok(next)
+    }
+
+    /// How the engine is opened again.
+    pub(super) fn unchecked(&self) -> Opening {
+        Opening { check: false, cache: self.cache }
     }
 
     fn seal(&self) -> Result<()> {
@@ -201,7 +218,7 @@ impl<E: FileEngine> ColdStore for Sealed<E> {
         if E::COMPACTS {
             let mut engine = self.engine.write();
             drop(engine.take());
-            let opened = catch_unwind(AssertUnwindSafe(|| E::open(&self.path, false)));
+            let opened = catch_unwind(AssertUnwindSafe(|| E::open(&self.path, self.unchecked())));
             *engine = Some(opened.unwrap_or_else(|_| Err(unreadable(&self.path)))?);
         }
         Ok(())

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Wake};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
+use super::sealed::Opening;
 use super::{Change, ColdStore, FileEngine, Visitor};
 use crate::disk;
 use crate::error::{Error, Result};
@@ -66,12 +67,12 @@ impl FileEngine for SledCold {
     const SUMMED: bool = true;
     const COMPACTS: bool = false;
 
-    fn open(path: &Path, _check: bool) -> Result<Self> {
+    fn open(path: &Path, opening: Opening) -> Result<Self> {
         let io = |error| Error::io(path, &error);
-        if path.exists() { remove_unfinished(path) } else { create(path) }.map_err(io)?;
+        if path.exists() { remove_unfinished(path) } else { create(path, opening.cache) }.map_err(io)?;
         // sled makes files as the umask says; the folder keeps others from them until they are narrowed.
         disk::keep_to_owner(path).map_err(io)?;
-        let database = open_patiently(&config(path)).map_err(|error| at(path, &error))?;
+        let database = open_patiently(&config(path, opening.cache)).map_err(|error| at(path, &error))?;
         disk::keep_to_owner(path).map_err(io)?;
         Ok(Self { database, path: path.to_path_buf() })
     }
@@ -137,20 +138,20 @@ impl ColdStore for SledCold {
     }
 }
 
-fn config(path: &Path) -> ::sled::Config {
+fn config(path: &Path, cache: usize) -> ::sled::Config {
     // Each commit flushes by itself; the timer would only add writes.
-    ::sled::Config::new().path(path).cache_capacity(64 << 20).flush_every_ms(None)
+    ::sled::Config::new().path(path).cache_capacity(cache as u64).flush_every_ms(None)
 }
 
 /// sled does not open a folder whose making was broken off, so it gets its name when it is whole.
-fn create(path: &Path) -> io::Result<()> {
+fn create(path: &Path, cache: usize) -> io::Result<()> {
     let unfinished = path.with_extension("sled-new");
     match std::fs::remove_dir_all(&unfinished) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     disk::create_folder(&unfinished)?;
-    let database = config(&unfinished).open()?;
+    let database = config(&unfinished, cache).open()?;
     database.flush()?;
     drop(database);
     for name in ["conf", "db"] {

@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use super::{Change, Chunked, ColdEngine, ColdStore, MemoryCold, Visitor};
 use crate::error::Result;
 
+/// Bytes of an engine's own cache.
+pub(super) const CACHE: usize = 1 << 20;
 const ENGINES: [ColdEngine; 3] = [ColdEngine::Redb, ColdEngine::Sled, ColdEngine::Memory];
 
 fn rows(cold: &dyn ColdStore, start: &[u8], end: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -22,7 +24,7 @@ fn rows(cold: &dyn ColdStore, start: &[u8], end: &[u8]) -> Vec<(Vec<u8>, Vec<u8>
 fn on_each_engine(test: impl Fn(&dyn ColdStore)) {
     for engine in ENGINES {
         let directory = tempfile::tempdir().unwrap();
-        test(engine.open(directory.path()).unwrap().as_ref());
+        test(engine.open(directory.path(), CACHE).unwrap().as_ref());
     }
 }
 
@@ -114,7 +116,7 @@ fn a_visit_of_all_sees_what_a_scan_sees() {
 #[test]
 fn a_visit_of_all_sees_one_state_of_redb() {
     let directory = tempfile::tempdir().unwrap();
-    let cold = ColdEngine::Redb.open(directory.path()).unwrap();
+    let cold = ColdEngine::Redb.open(directory.path(), CACHE).unwrap();
     let write = |byte: u8| {
         let value = |size: usize| Some(vec![byte; size]);
         cold.write(vec![(b"a".to_vec(), value(9)), (b"z".to_vec(), value(200_000))], false).unwrap();
@@ -147,12 +149,12 @@ fn a_reopened_engine_holds_what_was_written() {
     for engine in [ColdEngine::Redb, ColdEngine::Sled] {
         let directory = tempfile::tempdir().unwrap();
         let write = |value: &[u8]| {
-            let cold = engine.open(directory.path()).unwrap();
+            let cold = engine.open(directory.path(), CACHE).unwrap();
             cold.write(vec![(b"k".to_vec(), Some(value.to_vec()))], true).unwrap();
         };
         write(b"one");
         write(b"two");
-        let cold = engine.open(directory.path()).unwrap();
+        let cold = engine.open(directory.path(), CACHE).unwrap();
         assert_eq!(cold.get(b"k").unwrap().unwrap(), b"two");
     }
 }

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::progress::Progress;
+use crate::tier::cold::tests::CACHE;
 use crate::tier::cold::{Change, ColdEngine, ColdStore};
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -23,7 +24,7 @@ fn change(key: u32, size: usize) -> Change {
 #[test]
 fn a_file_with_little_in_it_becomes_small() {
     let directory = tempfile::tempdir().unwrap();
-    let cold = ColdEngine::Redb.open(directory.path()).unwrap();
+    let cold = ColdEngine::Redb.open(directory.path(), CACHE).unwrap();
     cold.write((0..5000).map(|key| change(key, 2000)).collect(), true).unwrap();
     cold.write((0..4900).map(|key| (change(key, 0).0, None)).collect(), true).unwrap();
     cold.write(vec![change(9000, 300_000)], true).unwrap();
@@ -33,14 +34,14 @@ fn a_file_with_little_in_it_becomes_small() {
     assert_eq!(rows(cold.as_ref()), content);
     cold.write(vec![change(1, 10)], true).unwrap();
     drop(cold);
-    let cold = ColdEngine::Redb.open(directory.path()).unwrap();
+    let cold = ColdEngine::Redb.open(directory.path(), CACHE).unwrap();
     assert_eq!(rows(cold.as_ref()).len(), content.len() + 1);
 }
 
 #[test]
 fn reads_and_writes_go_on_meanwhile() {
     let directory = tempfile::tempdir().unwrap();
-    let cold = ColdEngine::Redb.open(directory.path()).unwrap();
+    let cold = ColdEngine::Redb.open(directory.path(), CACHE).unwrap();
     cold.write((0..3000).map(|key| change(key, 1000)).collect(), true).unwrap();
     let done = AtomicBool::new(false);
     let mut model = rows(cold.as_ref());
@@ -74,14 +75,14 @@ fn reads_and_writes_go_on_meanwhile() {
     });
     assert_eq!(rows(cold.as_ref()), model);
     drop(cold);
-    let cold = ColdEngine::Redb.open(directory.path()).unwrap();
+    let cold = ColdEngine::Redb.open(directory.path(), CACHE).unwrap();
     assert_eq!(rows(cold.as_ref()), model);
 }
 
 #[test]
 fn a_cancelled_copy_leaves_nothing_and_the_store_goes_on() {
     let directory = tempfile::tempdir().unwrap();
-    let cold = ColdEngine::Redb.open(directory.path()).unwrap();
+    let cold = ColdEngine::Redb.open(directory.path(), CACHE).unwrap();
     cold.write((0..10).map(|key| change(key, 10)).collect(), true).unwrap();
     let progress = Progress::default();
     progress.cancel();
@@ -96,10 +97,10 @@ fn a_cancelled_copy_leaves_nothing_and_the_store_goes_on() {
 #[test]
 fn a_copy_that_a_crash_left_is_removed() {
     let directory = tempfile::tempdir().unwrap();
-    drop(ColdEngine::Redb.open(directory.path()).unwrap());
+    drop(ColdEngine::Redb.open(directory.path(), CACHE).unwrap());
     let left = directory.path().join("store.compact");
     std::fs::write(&left, b"half").unwrap();
-    drop(ColdEngine::Redb.open(directory.path()).unwrap());
+    drop(ColdEngine::Redb.open(directory.path(), CACHE).unwrap());
     assert!(!left.exists());
 }
 
@@ -107,7 +108,7 @@ fn a_copy_that_a_crash_left_is_removed() {
 fn other_engines_say_that_they_need_none() {
     for engine in [ColdEngine::Sled, ColdEngine::Memory] {
         let directory = tempfile::tempdir().unwrap();
-        let cold = engine.open(directory.path()).unwrap();
+        let cold = engine.open(directory.path(), CACHE).unwrap();
         let error = cold.compact(&Progress::default()).unwrap_err().to_string();
         assert!(error.contains("by itself"), "{error}");
     }

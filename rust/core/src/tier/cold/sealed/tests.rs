@@ -1,7 +1,8 @@
 use std::path::{Path, PathBuf};
 
-use super::{FileEngine, Sealed};
+use super::{FileEngine, Opening, Sealed};
 use crate::error::{Error, Result};
+use crate::tier::cold::tests::CACHE;
 use crate::tier::cold::{Change, Chunked, ColdStore, MemoryCold, RedbCold, Visitor};
 
 /// An engine of one empty file, which panics where the name of its file says so.
@@ -21,7 +22,7 @@ impl FileEngine for Fragile {
     const SUMMED: bool = true;
     const COMPACTS: bool = false;
 
-    fn open(path: &Path, _check: bool) -> Result<Self> {
+    fn open(path: &Path, _opening: Opening) -> Result<Self> {
         std::fs::write(path, b"").unwrap();
         let engine = Self { rows: MemoryCold::default(), path: path.to_path_buf() };
         engine.at("open");
@@ -71,7 +72,7 @@ fn put(cold: &dyn ColdStore, value: &[u8]) -> Result<()> {
 }
 
 fn used(path: &Path) -> Result<()> {
-    let cold = Sealed::<Fragile>::open(path)?;
+    let cold = Sealed::<Fragile>::open(path, CACHE)?;
     put(&cold, b"v")?;
     cold.get(b"k")?;
     cold.scan(b"a", b"z", &mut |_, _| Ok(true))
@@ -91,7 +92,7 @@ fn a_panic_of_the_engine_is_damage_of_its_file() {
 fn an_engine_that_panicked_is_not_asked_again_nor_sealed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("scan");
-    let cold = Sealed::<Fragile>::open(&path).unwrap();
+    let cold = Sealed::<Fragile>::open(&path, CACHE).unwrap();
     put(&cold, b"v").unwrap();
     assert!(cold.scan(b"a", b"z", &mut |_, _| Ok(true)).is_err());
     assert!(cold.get(b"k").is_err());
@@ -111,7 +112,7 @@ fn a_panic_while_closing_leaves_the_store_unsealed() {
 #[should_panic(expected = "of the visitor")]
 fn a_panic_of_a_visitor_goes_on() {
     let directory = tempfile::tempdir().unwrap();
-    let cold = Sealed::<Fragile>::open(&directory.path().join("none")).unwrap();
+    let cold = Sealed::<Fragile>::open(&directory.path().join("none"), CACHE).unwrap();
     put(&cold, b"v").unwrap();
     let _ = cold.scan(b"a", b"z", &mut |_, _| panic!("of the visitor"));
 }
@@ -120,14 +121,14 @@ fn a_panic_of_a_visitor_goes_on() {
 fn a_closed_store_is_sealed_and_opens_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("file");
-    put(&Sealed::<RedbCold>::open(&path).unwrap(), b"v").unwrap();
+    put(&Sealed::<RedbCold>::open(&path, CACHE).unwrap(), b"v").unwrap();
     assert!(matches!(super::Seal::find(&path), Ok(super::Found::Closed(_))));
-    assert_eq!(Sealed::<RedbCold>::open(&path).unwrap().get(b"k").unwrap().unwrap(), b"v");
+    assert_eq!(Sealed::<RedbCold>::open(&path, CACHE).unwrap().get(b"k").unwrap().unwrap(), b"v");
 }
 
 /// Bring back the engine's file of an earlier moment, as after a crash.
 fn with_an_earlier_file(path: &Path) -> Result<()> {
-    let cold = Sealed::<RedbCold>::open(path)?;
+    let cold = Sealed::<RedbCold>::open(path, CACHE)?;
     put(&cold, b"1")?;
     let earlier = std::fs::read(path).unwrap();
     put(&cold, b"2")?;
@@ -135,7 +136,7 @@ fn with_an_earlier_file(path: &Path) -> Result<()> {
     std::mem::forget(cold);
     std::fs::remove_file(path).unwrap();
     std::fs::write(path, earlier).unwrap();
-    Sealed::<RedbCold>::open(path).map(|_| ())
+    Sealed::<RedbCold>::open(path, CACHE).map(|_| ())
 }
 
 #[test]
@@ -149,14 +150,14 @@ fn an_earlier_file_lacks_the_last_writes() {
 fn writes_that_were_not_synced_may_be_lost() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("file");
-    let cold = Sealed::<RedbCold>::open(&path).unwrap();
+    let cold = Sealed::<RedbCold>::open(&path, CACHE).unwrap();
     put(&cold, b"1").unwrap();
     let earlier = std::fs::read(&path).unwrap();
     cold.write(vec![(b"k".to_vec(), Some(b"2".to_vec()))], false).unwrap();
     std::mem::forget(cold);
     std::fs::remove_file(&path).unwrap();
     std::fs::write(&path, earlier).unwrap();
-    assert_eq!(Sealed::<RedbCold>::open(&path).unwrap().get(b"k").unwrap().unwrap(), b"1");
+    assert_eq!(Sealed::<RedbCold>::open(&path, CACHE).unwrap().get(b"k").unwrap().unwrap(), b"1");
 }
 
 #[test]
