@@ -113,7 +113,7 @@ def test_a_row_that_cannot_be_written_keeps_all_out(memory):
 def test_a_table_too_large_for_the_memory_is_refused_before_it_is_written():
     spaces = {"state": VectorSpace(dim=1024)}
     config = MemoryConfig(cold_engine="memory", spaces=spaces, max_memory_bytes=1 << 20)
-    rows = 1000
+    rows = 2000
     given = {
         "namespace": "a",
         "kind": "k",
