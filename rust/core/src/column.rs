@@ -40,6 +40,38 @@ impl<T: Copy> Sparse<T> {
     }
 }
 
+/// A column of numbers that mostly are those of their rows.
+#[derive(Default)]
+pub(crate) struct Near {
+    /// From the row to its number.
+    apart: Vec<u32>,
+    /// Rows that were set, or are before one that was.
+    rows: u32,
+}
+
+impl Near {
+    #[inline]
+    pub(crate) fn get(&self, row: u32) -> Option<u32> {
+        let apart = self.apart.get(row as usize).copied().unwrap_or(0);
+        (row < self.rows).then(|| row.wrapping_add(apart))
+    }
+
+    pub(crate) fn set(&mut self, row: u32, number: u32) {
+        let apart = number.wrapping_sub(row);
+        self.rows = self.rows.max(row + 1);
+        if apart != 0 || (row as usize) < self.apart.len() {
+            if row as usize >= self.apart.len() {
+                grow(&mut self.apart, row as usize + 1, 0);
+            }
+            self.apart[row as usize] = apart;
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.apart.capacity() * size_of::<u32>()
+    }
+}
+
 /// Ask for a value of a column before it is read.
 #[inline]
 pub(crate) fn prefetch_at<T>(column: &[T], row: u32) {
@@ -69,6 +101,19 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn a_near_column_reads_as_a_dense_one(sets in proptest::collection::vec((0_u32..40, 0_u32..60, any::<bool>()), 0..60)) {
+            let mut near = Near::default();
+            let mut dense = std::collections::BTreeMap::new();
+            for (row, number, own) in sets {
+                let number = if own { row } else { number };
+                near.set(row, number);
+                dense.insert(row, number);
+            }
+            prop_assert!(dense.iter().all(|(row, number)| near.get(*row) == Some(*number)));
+            prop_assert_eq!(near.get(dense.last_key_value().map_or(0, |(row, _)| row + 1)), None);
+        }
+
         #[test]
         fn a_sparse_column_reads_as_a_dense_one(sets in proptest::collection::vec((0_u32..40, proptest::option::of(0_u8..5)), 0..60)) {
             let mut sparse = Sparse::new(9);

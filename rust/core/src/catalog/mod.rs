@@ -24,7 +24,7 @@ pub(crate) use self::words::{Interner, NONE, Symbol};
 use self::ids::Ids;
 use self::postings::Postings;
 use self::rows::Rows;
-use crate::column::{Sparse, prefetch_at, put};
+use crate::column::{Near, Sparse, prefetch_at, put};
 use crate::embedding::Embedding;
 use crate::error::{Error, Result};
 use crate::record::Meta;
@@ -39,7 +39,7 @@ const GONE: u32 = u32::MAX - 1;
 struct Codes {
     slots: Sparse<u32>,
     /// The record of each slot.
-    owners: Vec<u32>,
+    owners: Near,
     /// The version that the embedding came with, where it is another one.
     sources: Sparse<u32>,
 }
@@ -98,7 +98,7 @@ impl Catalog {
     /// The record that an embedding belongs to.
     #[inline]
     pub(crate) fn owner(&self, space: u16, slot: u32) -> Option<u32> {
-        self.codes[usize::from(space)].owners.get(slot as usize).copied()
+        self.codes[usize::from(space)].owners.get(slot)
     }
 
     /// Records of which only the tombstone is left.
@@ -135,7 +135,7 @@ impl Catalog {
 
     pub(crate) fn add_space(&mut self, space: VectorStore) {
         self.spaces.push(space);
-        self.codes.push(Codes { slots: Sparse::new(ABSENT), owners: Vec::new(), sources: Sparse::new(NONE) });
+        self.codes.push(Codes { slots: Sparse::new(ABSENT), owners: Near::default(), sources: Sparse::new(NONE) });
     }
 
     pub(crate) fn space(&self, name: &str) -> Result<(u16, &VectorStore)> {
@@ -210,10 +210,10 @@ impl Catalog {
             let (space, _) = self.space(name)?;
             let slot = if let Some((_, unit)) = units.iter().find(|(in_space, _)| in_space == name) {
                 let slot = self.spaces[usize::from(space)].insert_unit(unit)?;
-                put(&mut self.codes[usize::from(space)].owners, slot, record);
+                self.codes[usize::from(space)].owners.set(slot, record);
                 slot
             } else if let Some((_, slot)) = slots.iter().find(|(in_space, _)| *in_space == space) {
-                put(&mut self.codes[usize::from(space)].owners, *slot, record);
+                self.codes[usize::from(space)].owners.set(*slot, record);
                 *slot
             } else {
                 self.record(record).and_then(|entry| entry.slot_of(space, *source)).unwrap_or(GONE)
@@ -271,9 +271,9 @@ impl Catalog {
         let mut next = self.heads[record as usize];
         while next != NONE && self.version(next).order() > order {
             after = next;
-            next = self.rows.older[next as usize];
+            next = self.rows.older.get(next);
         }
-        self.rows.older[row as usize] = next;
+        self.rows.older.set(row, Some(next).filter(|next| *next != NONE));
         self.point(record, after, row);
     }
 
@@ -282,7 +282,7 @@ impl Catalog {
         if after == NONE {
             self.heads[record as usize] = row;
         } else {
-            self.rows.older[after as usize] = row;
+            self.rows.older.set(after, Some(row).filter(|row| *row != NONE));
         }
     }
 
@@ -371,11 +371,8 @@ impl Catalog {
 
     /// Bytes of all that is here, the codes included.
     pub(crate) fn bytes(&self) -> usize {
-        let codes: usize = self
-            .codes
-            .iter()
-            .map(|codes| codes.slots.bytes() + codes.owners.capacity() * 4 + codes.sources.bytes())
-            .sum();
+        let codes: usize =
+            self.codes.iter().map(|codes| codes.slots.bytes() + codes.owners.bytes() + codes.sources.bytes()).sum();
         let records = (self.heads.capacity() + self.free.capacity()) * 4
             + self.forgotten.serialized_size()
             + self.ids.bytes()

@@ -13,45 +13,76 @@ pub(super) enum Posting {
     #[default]
     None,
     One(u32),
+    /// In their order.
+    Few(Vec<u32>),
     Many(Box<RoaringBitmap>),
 }
 
-/// Bytes of a set beside its members: the set, and a container of some.
-const SET_BYTES: usize = 96;
+/// Most records of a list: a set keeps some dozen bytes for every 65,536 records there are.
+const FEW: usize = 256;
+/// Bytes of a set beside its members, where those are spread over a million records.
+const SET_BYTES: usize = 1024;
 /// Bytes of a member in a set; a dense set takes less.
 const MEMBER_BYTES: usize = 2;
 
 impl Posting {
-    /// Returns by how many bytes it grew.
-    fn insert(&mut self, record: u32) -> usize {
+    fn insert(&mut self, record: u32) {
         match self {
             Self::None => *self = Self::One(record),
             Self::One(other) if *other == record => {}
-            Self::One(other) => {
-                *self = Self::Many(Box::new(RoaringBitmap::from_iter([*other, record])));
-                return SET_BYTES + 2 * MEMBER_BYTES;
+            Self::One(other) => *self = Self::Few(vec![record.min(*other), record.max(*other)]),
+            Self::Few(records) => {
+                let Err(place) = records.binary_search(&record) else { return };
+                if records.len() < FEW {
+                    // A few more are likely; twice as many would leave half of it empty.
+                    if records.len() == records.capacity() {
+                        records.reserve_exact(records.len() / 4 + 2);
+                    }
+                    records.insert(place, record);
+                } else {
+                    let mut set: RoaringBitmap = records.iter().copied().collect();
+                    set.insert(record);
+                    *self = Self::Many(Box::new(set));
+                }
             }
-            Self::Many(records) => return usize::from(records.insert(record)) * MEMBER_BYTES,
+            Self::Many(records) => _ = records.insert(record),
         }
-        0
     }
 
-    /// Returns by how many bytes it shrank.
-    fn remove(&mut self, record: u32) -> usize {
+    fn remove(&mut self, record: u32) {
         match self {
             Self::One(other) if *other == record => *self = Self::None,
-            Self::Many(records) => return usize::from(records.remove(record)) * MEMBER_BYTES,
-            _ => {}
+            Self::Few(records) => {
+                if let Ok(place) = records.binary_search(&record) {
+                    records.remove(place);
+                }
+            }
+            Self::Many(records) => _ = records.remove(record),
+            Self::None | Self::One(_) => {}
         }
-        0
+    }
+
+    /// Bytes beside the posting itself.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::None | Self::One(_) => 0,
+            Self::Few(records) => records.capacity() * size_of::<u32>(),
+            Self::Many(records) => SET_BYTES + usize::try_from(records.len()).unwrap_or(usize::MAX / 4) * MEMBER_BYTES,
+        }
+    }
+
+    /// Change it; returns the bytes before and after.
+    fn change(&mut self, change: impl FnOnce(&mut Self)) -> (usize, usize) {
+        let before = self.bytes();
+        change(self);
+        (before, self.bytes())
     }
 
     fn add_to(&self, all: &mut RoaringBitmap) {
         match self {
             Self::None => {}
-            Self::One(record) => {
-                all.insert(*record);
-            }
+            Self::One(record) => _ = all.insert(*record),
+            Self::Few(records) => all.extend(records),
             Self::Many(records) => *all |= &**records,
         }
     }
@@ -72,17 +103,24 @@ impl Postings {
         if at >= self.profiles.len() {
             self.profiles.resize_with(at + 1, Posting::default);
         }
-        self.set_bytes += self.profiles[at].insert(record);
+        self.account(|own| own.profiles[at].change(|posting| posting.insert(record)));
         for word in words {
-            self.set_bytes += self.words.entry(word).or_default().insert(record);
+            self.account(|own| own.words.entry(word).or_default().change(|posting| posting.insert(record)));
         }
     }
 
+    fn account(&mut self, change: impl FnOnce(&mut Self) -> (usize, usize)) {
+        let (before, after) = change(self);
+        self.set_bytes = self.set_bytes + after - before;
+    }
+
     pub(super) fn remove(&mut self, record: u32, profile: u32, words: &[(Symbol, Symbol)]) {
-        let profile = self.profiles.get_mut(profile as usize).map(|posting| posting.remove(record));
-        self.set_bytes -= profile.unwrap_or(0);
+        let remove = |posting: Option<&mut Posting>| {
+            posting.map_or((0, 0), |posting| posting.change(|posting| posting.remove(record)))
+        };
+        self.account(|own| remove(own.profiles.get_mut(profile as usize)));
         for word in words {
-            self.set_bytes -= self.words.get_mut(word).map_or(0, |posting| posting.remove(record));
+            self.account(|own| remove(own.words.get_mut(word)));
         }
     }
 

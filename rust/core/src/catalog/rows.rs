@@ -16,7 +16,7 @@ pub(super) struct Rows {
     pub known_at: Vec<i64>,
     pub commit: Vec<u32>,
     /// The next smaller version of the same record.
-    pub older: Vec<u32>,
+    pub older: Sparse<u32>,
     pub number: Sparse<u32>,
     /// From the known-at to the event.
     pub event_after: Sparse<i64>,
@@ -45,7 +45,7 @@ impl Default for Rows {
             profile: Vec::new(),
             known_at: Vec::new(),
             commit: Vec::new(),
-            older: Vec::new(),
+            older: Sparse::new(NONE),
             number: Sparse::new(0),
             event_after: Sparse::new(0),
             shows_after: Sparse::new(0),
@@ -93,7 +93,7 @@ impl Rows {
         put(&mut self.profile, row, profile);
         put(&mut self.known_at, row, meta.known_at);
         put(&mut self.commit, row, self.commits.place(meta.commit, meta.recorded_at));
-        put(&mut self.older, row, NONE);
+        self.older.set(row, None);
         let other = |number: f64, usual: f64| Some(number).filter(|number| number.to_bits() != usual.to_bits());
         let apart = |time: i64| Some(time.wrapping_sub(meta.known_at)).filter(|after| *after != 0);
         self.number.set(row, Some(meta.version).filter(|number| *number != 0));
@@ -140,10 +140,10 @@ impl Rows {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let four = self.profile.capacity() + self.commit.capacity() + self.older.capacity() + self.free.capacity();
+        let four = self.profile.capacity() + self.commit.capacity() + self.free.capacity();
         let times = self.event_after.bytes() + self.shows_after.bytes() + self.expires_at.bytes();
         let scores = self.importance.bytes() + self.confidence.bytes() + self.trust.bytes() + self.reward.bytes();
-        let small = self.number.bytes() + self.attributes.bytes();
+        let small = self.number.bytes() + self.attributes.bytes() + self.older.bytes();
         let shared = self.commits.all.capacity() * 16 + self.profiles.bytes() + self.kept.bytes();
         four * 4 + self.known_at.capacity() * 8 + times + scores + small + shared
     }

@@ -54,7 +54,7 @@ impl<'a> Entry<'a> {
     /// All versions, the greatest first.
     pub(crate) fn versions(self) -> impl Iterator<Item = Version<'a>> {
         let row = |row: u32| Some(row).filter(|row| *row != NONE);
-        let older = move |at: &u32| row(self.catalog.rows.older[*at as usize]);
+        let older = move |at: &u32| row(self.catalog.rows.older.get(*at));
         std::iter::successors(Some(self.head), older).map(|row| self.catalog.version(row))
     }
 

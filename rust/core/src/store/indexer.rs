@@ -64,7 +64,7 @@ impl Signal {
 
 /// Opening and linking take and free much that is small, and what is free stays the process's until
 /// it is asked for.
-fn give_back_memory() {
+pub(super) fn give_back_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: it only returns free pages to the system.
     unsafe {

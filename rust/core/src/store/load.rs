@@ -1,5 +1,6 @@
 //! Opening: the store's state and the catalogue, from L3.
 
+use super::indexer::give_back_memory;
 use super::snapshot::{self, Claims, Owner};
 use super::state::{FORMAT, HEAD, Head, IDENTITY, NamespaceState, Namespaces, SPACES};
 use super::{Shared, StoreConfig};
@@ -51,6 +52,7 @@ pub(super) fn load(cold: &dyn ColdStore, config: &StoreConfig) -> Result<Loaded>
         // All was read once, on this thread: the engine's cache is full of what nobody will ask for
         // soon, in a part of the memory that other threads do not use.
         cold.forget_reads()?;
+        give_back_memory();
     }
     Ok(Loaded { shared: Shared { catalog, namespaces: load_namespaces(cold)?, head }, identity, notices })
 }

@@ -73,6 +73,6 @@ impl Graph {
 
     fn leads_to_node(&self, word: u32, level: usize) -> bool {
         let is_slot = (word & !PIN).checked_sub(1).filter(|next| *next < self.end());
-        is_slot.is_some_and(|next| self.state(next) != FREE && self.level(next) >= level)
+        is_slot.is_some_and(|next| self.state(next) != FREE && (level == 0 || self.level(next) >= level))
     }
 }
