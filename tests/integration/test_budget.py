@@ -126,8 +126,8 @@ def test_codes_give_way_where_hot_values_are_not_enough():
 
 
 def test_the_cache_of_the_durable_engine_is_a_sixteenth_and_is_told(tmp_path):
-    config = MemoryConfig(storage_path=tmp_path / "memory", max_memory_bytes=64 << 20)
+    config = MemoryConfig(storage_path=tmp_path / "memory", max_memory_bytes=256 << 20)
     with MemorySystem(config) as memory:
-        assert memory.stats()["l3_cache_bytes"] == 4 << 20
+        assert memory.stats()["l3_cache_bytes"] == 16 << 20
     with MemorySystem(":memory:") as memory:
         assert memory.stats()["l3_cache_bytes"] == 0

@@ -53,9 +53,9 @@ use crate::tier::hot::{CacheConfig, HotCache};
 use crate::tier::vector::{VectorConfig, VectorSpace};
 
 const CLOSED: u32 = u32::MAX;
-/// The durable engine's cache is a sixteenth of the bound on memory.
+/// The durable engine's cache is a sixteenth of the bound on memory, and not so small that writing crawls.
 const COLD_SHARE: usize = 16;
-const MIN_COLD_CACHE: usize = 1 << 20;
+const MIN_COLD_CACHE: usize = 8 << 20;
 
 /// How a store is opened.
 #[derive(Debug, Clone)]

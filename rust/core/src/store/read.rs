@@ -6,9 +6,9 @@ use super::horizon::{bound, check_history, check_horizon, check_recorded_by, che
 use super::ops::{NamespaceOptions, RecordedBy};
 use super::plan::split_value;
 use super::plan_records::{forgotten, not_found};
+use super::sweep::content_rows;
 use super::{Inner, Shared, Store};
 use crate::catalog::Version;
-use crate::embedding::Embedding;
 use crate::error::{Error, Result, value_error};
 use crate::namespace::{self, Namespace};
 use crate::record::{self, Body, Meta, Outcome, Record};
@@ -259,46 +259,45 @@ impl Inner {
         self.cold(|cold| cold.get(key)?.map(|sealed| Ok(frame::open(key, &sealed)?.into_owned())).transpose())
     }
 
+    /// Rows of L3, in the order of their keys.
+    pub(crate) fn rows(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
+        let open = |(key, sealed): (&Vec<u8>, Option<Vec<u8>>)| {
+            sealed.map(|sealed| Ok(frame::open(key, &sealed)?.into_owned())).transpose()
+        };
+        self.cold(|cold| keys.iter().zip(cold.get_all(keys)?).map(open).collect())
+    }
+
     /// A version with its content; `None` while a forget or an erasing is under way.
     pub(crate) fn record(&self, id: &str, number: u32) -> Result<Option<Record>> {
-        let Some(row) = self.row(&keys::version(keys::META, id, number))? else { return Ok(None) };
-        let meta: Meta = self.placed(record::decode(&row, "version"))?;
-        let body = match meta.body {
-            None => Body::default(),
-            Some(source) => match self.row(&keys::version(keys::BODY, id, source))? {
-                Some(row) => self.placed(record::decode(&row, "body"))?,
-                None => return Ok(None),
-            },
-        };
-        let mut embeddings = Vec::with_capacity(meta.embeddings.len());
-        for (space, source) in &meta.embeddings {
-            let Some(row) = self.row(&keys::embedding(id, *source, space))? else { return Ok(None) };
-            embeddings.push((space.clone(), floats(&row).into()));
-        }
-        let outcome = match meta.outcome {
-            None => None,
-            Some(outcome) => {
-                let payload = if outcome.has_payload {
-                    let Some(row) = self.row(&keys::version(keys::OUTCOME, id, number))? else { return Ok(None) };
-                    Some(row)
-                } else {
-                    None
-                };
-                Some(Outcome { reward: outcome.reward, known_at: Some(outcome.known_at), payload })
-            }
-        };
-        Ok(Some(assemble(id, meta, body, embeddings, outcome)))
+        Ok(self.records(&[(id, number)])?.and_then(|mut records| records.pop()))
+    }
+
+    /// Versions with their content; `None` while one of them is being forgotten or erased.
+    pub(crate) fn records(&self, wanted: &[(&str, u32)]) -> Result<Option<Vec<Record>>> {
+        let keys: Vec<Vec<u8>> = wanted.iter().map(|(id, number)| keys::version(keys::META, id, *number)).collect();
+        let Some(rows) = self.rows(&keys)?.into_iter().collect::<Option<Vec<_>>>() else { return Ok(None) };
+        let decode = |row: &Vec<u8>| self.placed(record::decode(row, "version"));
+        let metas: Vec<Meta> = rows.iter().map(decode).collect::<Result<_>>()?;
+        let contents = wanted.iter().zip(&metas).flat_map(|((id, _), meta)| content_rows(id, meta));
+        let keys: Vec<Vec<u8>> = contents.collect();
+        let Some(rows) = self.rows(&keys)?.into_iter().collect::<Option<Vec<_>>>() else { return Ok(None) };
+        let mut rows = rows.into_iter();
+        let records = wanted.iter().zip(metas).map(|((id, _), meta)| self.placed(assemble(id, meta, &mut rows)));
+        records.collect::<Result<Vec<Record>>>().map(Some)
     }
 }
 
-fn assemble(
-    id: &str,
-    meta: Meta,
-    body: Body,
-    embeddings: Vec<(String, Embedding)>,
-    outcome: Option<Outcome>,
-) -> Record {
-    Record {
+/// A version from its content, in the order of [`content_rows`].
+fn assemble(id: &str, meta: Meta, rows: &mut impl Iterator<Item = Vec<u8>>) -> Result<Record> {
+    let mut next = || rows.next().unwrap_or_default();
+    let body: Body = meta.body.map_or_else(|| Ok(Body::default()), |_| record::decode(&next(), "body"))?;
+    let outcome = meta.outcome.map(|outcome| Outcome {
+        reward: outcome.reward,
+        known_at: Some(outcome.known_at),
+        payload: outcome.has_payload.then(&mut next),
+    });
+    let embeddings = meta.embeddings.into_iter().map(|(space, _)| (space, floats(&next()).into())).collect();
+    Ok(Record {
         id: id.to_owned(),
         namespace: meta.namespace,
         kind: meta.kind,
@@ -323,7 +322,7 @@ fn assemble(
         recorded_at: meta.recorded_at,
         commit: meta.commit,
         version: meta.version,
-    }
+    })
 }
 
 fn visible(shared: &Shared, id: &str, now: i64, as_of: Option<i64>, recorded_by: RecordedBy) -> Result<Option<u32>> {

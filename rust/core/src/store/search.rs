@@ -207,8 +207,9 @@ impl Store {
 
     /// Fetch the records of all matches; `false` where one is being forgotten.
     fn attach(&self, matches: &mut [Match]) -> Result<bool> {
-        for found in matches {
-            let Some(record) = self.inner.record(&found.id, found.version)? else { return Ok(false) };
+        let wanted: Vec<(&str, u32)> = matches.iter().map(|found| (found.id.as_str(), found.version)).collect();
+        let Some(records) = self.inner.records(&wanted)? else { return Ok(false) };
+        for (found, record) in matches.iter_mut().zip(records) {
             found.record = Some(record);
         }
         Ok(true)

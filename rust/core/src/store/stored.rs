@@ -38,19 +38,22 @@ impl<'a> StoredCodes<'a> {
         let Some(vectors) = self.vectors().filter(|vectors| vectors.code() == SearchCode::I8) else {
             return Ok(true);
         };
-        let rows: Vec<(u32, Vec<u8>)> = versions.filter_map(|(record, version)| self.row(record, version)).collect();
-        let read = |(slot, row): (u32, Vec<u8>)| {
-            let Some(value) = self.inner.row(&row)? else { return Ok(None) };
-            let unit = vectors.normalise(&floats(&value))?;
-            Ok(Some((slot, vectors.definition.quantization.round(&unit))))
+        let (slots, rows): (Vec<u32>, Vec<Vec<u8>>) =
+            versions.filter_map(|(record, version)| self.row(record, version)).unzip();
+        let read = |rows: &[Vec<u8>]| {
+            let code = |value: Option<Vec<u8>>| {
+                let Some(value) = value else { return Ok(None) };
+                Ok(Some(vectors.definition.quantization.round(&vectors.normalise(&floats(&value))?)))
+            };
+            self.inner.rows(rows)?.into_iter().map(code).collect::<Result<Option<Vec<_>>>>()
         };
         let codes: Result<Option<Vec<_>>> = if rows.len() < READ_ALONE {
-            rows.into_iter().map(read).collect()
+            read(&rows).map(|codes| codes.map(|codes| vec![codes]))
         } else {
-            rows.into_par_iter().map(read).collect()
+            rows.par_chunks(READ_ALONE).map(read).collect()
         };
         let Some(codes) = codes? else { return Ok(false) };
-        self.read.extend(codes);
+        self.read.extend(slots.into_iter().zip(codes.into_iter().flatten()));
         Ok(true)
     }
 

@@ -115,6 +115,14 @@ impl<E: ColdStore> ColdStore for Chunked<E> {
         Err(broken())
     }
 
+    fn get_all(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
+        let value = |(key, row): (&Vec<u8>, Option<Vec<u8>>)| {
+            let Some(row) = row else { return Ok(None) };
+            self.assemble(key, row)?.map_or_else(|| self.get(key), |value| Ok(Some(value)))
+        };
+        keys.iter().zip(self.inner.get_all(keys)?).map(value).collect()
+    }
+
     fn scan(&self, start: &[u8], end: &[u8], visit: &mut Visitor<'_>) -> Result<()> {
         self.inner.scan(start, end.min(&[LARGE]), &mut |key, row| {
             let value = match self.assemble(key, row.to_vec())? {

@@ -36,6 +36,14 @@ pub trait ColdStore: Send + Sync {
     /// The engine's failure.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
 
+    /// The values of several keys, in their order.
+    ///
+    /// # Errors
+    /// The engine's failure.
+    fn get_all(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
+        keys.iter().map(|key| self.get(key)).collect()
+    }
+
     /// Visit `start <= key < end` in byte order until the visitor says stop.
     ///
     /// # Errors

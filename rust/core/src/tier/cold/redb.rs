@@ -31,9 +31,10 @@ impl RedbCold {
         Ok(database)
     }
 
-    fn read(&self, key: &[u8]) -> std::result::Result<Option<Vec<u8>>, ::redb::Error> {
+    /// To begin costs as much as to read a row that is in memory.
+    fn read(&self, keys: &[&[u8]]) -> std::result::Result<Vec<Option<Vec<u8>>>, ::redb::Error> {
         let table = self.database.begin_read()?.open_table(ROWS)?;
-        Ok(table.get(key)?.map(|guard| guard.value().to_vec()))
+        keys.iter().map(|key| Ok(table.get(*key)?.map(|guard| guard.value().to_vec()))).collect()
     }
 
     fn apply(&self, changes: &[Change], durable: bool) -> std::result::Result<(), ::redb::Error> {
@@ -96,7 +97,13 @@ fn create(path: &Path) -> std::result::Result<(), ::redb::Error> {
 
 impl ColdStore for RedbCold {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.read(key).map_err(|error| at(&self.path, &error))
+        let values = self.read(&[key]).map_err(|error| at(&self.path, &error))?;
+        Ok(values.into_iter().next().flatten())
+    }
+
+    fn get_all(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
+        let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+        self.read(&keys).map_err(|error| at(&self.path, &error))
     }
 
     fn scan(&self, start: &[u8], end: &[u8], visit: &mut Visitor<'_>) -> Result<()> {

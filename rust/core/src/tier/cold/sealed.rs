@@ -172,6 +172,10 @@ impl<E: FileEngine> ColdStore for Sealed<E> {
         self.guarded(|engine| engine.get(key))
     }
 
+    fn get_all(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
+        self.guarded(|engine| engine.get_all(keys))
+    }
+
     fn scan(&self, start: &[u8], end: &[u8], visit: &mut Visitor<'_>) -> Result<()> {
         // A panic of the visitor is none of the engine.
         let mut cause = None;

@@ -8,7 +8,7 @@ use super::{Change, Chunked, ColdEngine, ColdStore, MemoryCold, Visitor};
 use crate::error::Result;
 
 /// Bytes of an engine's own cache.
-pub(super) const CACHE: usize = 1 << 20;
+pub(super) const CACHE: usize = 64 << 20;
 const ENGINES: [ColdEngine; 3] = [ColdEngine::Redb, ColdEngine::Sled, ColdEngine::Memory];
 
 fn rows(cold: &dyn ColdStore, start: &[u8], end: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
