@@ -1,9 +1,9 @@
 //! What a space is searched with, where it is not scanned.
 
 use super::codes::Codes;
+use super::config::VectorEngine;
 use super::graph::{self, Graph, GraphConfig};
 use super::hnsw::{self, Adapter};
-use super::store::VectorEngine;
 use crate::error::Result;
 
 /// A graph over the codes of a space.

@@ -9,10 +9,11 @@ use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
 use super::blocks::{Blocks, Source, invalid};
+use super::config::{VectorConfig, VectorEngine};
 use super::engine::Engine;
 use super::graph::{Graph, GraphConfig};
 use super::space::{SearchCode, VectorSpace};
-use super::store::{VectorConfig, VectorEngine, VectorStore};
+use super::store::VectorStore;
 use crate::error::{Error, Result};
 use crate::{disk, record};
 

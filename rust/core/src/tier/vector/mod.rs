@@ -3,6 +3,7 @@
 mod arena;
 pub(crate) mod blocks;
 mod codes;
+mod config;
 mod engine;
 mod graph;
 mod hnsw;
@@ -11,7 +12,8 @@ pub mod kernel;
 mod space;
 mod store;
 
+pub use config::{VectorConfig, VectorEngine};
 pub use graph::GraphConfig;
 pub(crate) use image::Image;
 pub use space::{Quantization, SearchCode, VectorSpace};
-pub use store::{VectorConfig, VectorEngine, VectorStore};
+pub use store::VectorStore;
