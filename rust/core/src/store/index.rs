@@ -14,6 +14,8 @@ use super::search::{Found, Prepared};
 
 /// Candidates below which a scan is quick enough.
 const SCAN_BELOW: usize = 20_000;
+/// The same of candidates that are few of all: a walk has to look for them.
+const SCAN_FEW_BELOW: usize = 32_000;
 /// A step of a walk takes as long as a scan of so many.
 const SCANNED_A_STEP: usize = 64;
 /// Nodes that a walk keeps at most: each goes to its place among them.
@@ -23,15 +25,29 @@ const CANDIDATES_A_PLACE: usize = 10;
 /// Where so many of all are in scope, a walk that does not know the filter meets enough of them.
 const MOST: f64 = 0.5;
 /// Records that are looked at to know how many pass.
-const SAMPLE: usize = 256;
+const SAMPLE: usize = 64;
 /// Records in scope where a filtered walk begins, beside those near the query.
 const SEEDS: usize = 32;
+
+/// Where so many of the records that may pass do, a walk goes by those, and leaves the rest out in
+/// the end: to look at a record on the way costs more than the way.
+const NEARLY_ALL: f64 = 0.9;
 
 /// A walk that is worth its while.
 struct Walk {
     ef: usize,
-    /// Go only to records in scope.
-    filtered: bool,
+    /// Where it goes.
+    way: Way,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// To everybody.
+    All,
+    /// To records in scope.
+    InScope,
+    /// To records that may be in scope.
+    Likely,
 }
 
 /// The candidates that the index finds; `None` where a scan has to.
@@ -42,14 +58,19 @@ pub(super) fn find(shared: &Shared, prepared: &Prepared<'_>, is_backtest: bool) 
     let walk = match prepared.query.exact {
         Some(true) => return None,
         _ if wanted > MAX_EF => return None,
-        Some(false) => Walk { ef: wanted, filtered: prepared.among.is_some() },
+        Some(false) if prepared.among.is_some() => Walk { ef: wanted, way: Way::InScope },
+        Some(false) => Walk { ef: wanted, way: Way::All },
         None if is_backtest => return None,
         None => plan(shared, prepared, wanted)?,
     };
-    let plain = if walk.filtered { Vec::new() } else { candidates(shared, prepared, space.nearest(unit, walk.ef)?) };
+    let plain = match walk.way {
+        Way::All => candidates(shared, prepared, space.nearest(unit, walk.ef)?),
+        _ => Vec::new(),
+    };
     let candidates = if plain.len() < prepared.query.top_k {
         // All that is near the query may be out of scope.
-        let in_scope = |slot| in_scope(shared, prepared, slot);
+        let looks = walk.way != Way::Likely;
+        let in_scope = |slot| in_scope(shared, prepared, slot, looks);
         candidates(shared, prepared, space.nearest_among(unit, wanted, &seeds(shared, prepared), in_scope)?)
     } else {
         plain
@@ -75,12 +96,20 @@ fn plan(shared: &Shared, prepared: &Prepared<'_>, wanted: usize) -> Option<Walk>
     if most < SCAN_BELOW {
         return None;
     }
-    let passing = most as f64 * if prepared.is_decided() { 1.0 } else { passing_share(shared, prepared) };
+    let likely = if prepared.is_decided() { 1.0 } else { passing_share(shared, prepared) };
+    let passing = most as f64 * likely;
     let share = passing / shared.catalog.versions().max(1) as f64;
-    let filtered = share < MOST;
-    let ef = if filtered { wanted } else { ((wanted as f64 / share) as usize).min(MAX_EF) };
-    let is_quicker = passing as usize >= SCAN_BELOW.max(ef.saturating_mul(SCANNED_A_STEP));
-    is_quicker.then_some(Walk { ef, filtered })
+    let way = match &prepared.among {
+        _ if share >= MOST => Way::All,
+        Some(_) if likely >= NEARLY_ALL => Way::Likely,
+        _ => Way::InScope,
+    };
+    let (ef, least) = match way {
+        Way::All => (((wanted as f64 / share) as usize).min(MAX_EF), SCAN_BELOW),
+        _ => (wanted, SCAN_FEW_BELOW),
+    };
+    let is_quicker = passing as usize >= least.max(ef.saturating_mul(SCANNED_A_STEP));
+    is_quicker.then_some(Walk { ef, way })
 }
 
 /// About how many of the records that may pass do.
@@ -96,28 +125,34 @@ fn sample<'a>(shared: &'a Shared, prepared: &Prepared<'a>, count: usize) -> impl
     let all = among.map_or(u64::from(shared.catalog.end()), RoaringBitmap::len);
     let nth = move |n: usize| u32::try_from(all * n as u64 / count as u64).unwrap_or(u32::MAX);
     let record = move |n: u32| among.map_or(Some(n), |among| among.select(n));
-    let bound = prepared.bound;
-    let versions: Vec<Version<'a>> = (0..count)
-        .filter_map(|n| record(nth(n)))
-        .filter_map(|record| shared.catalog.record(record)?.select(bound))
-        .collect();
-    versions.into_iter()
+    let (catalog, bound, space) = (&shared.catalog, prepared.bound, prepared.space);
+    let records: Vec<u32> = (0..count).filter_map(|n| record(nth(n))).collect();
+    // They lie far apart: all are asked for before the first is read.
+    for record in &records {
+        catalog.prefetch_record(*record);
+    }
+    for record in &records {
+        catalog.prefetch_version(*record, space);
+    }
+    records.into_iter().filter_map(move |record| catalog.record(record)?.select(bound))
 }
 
 fn seeds(shared: &Shared, prepared: &Prepared<'_>) -> Vec<u32> {
     let slots = sample(shared, prepared, SEEDS).filter_map(|version| version.slot(prepared.space));
-    slots.filter(|slot| in_scope(shared, prepared, *slot)).collect()
+    slots.filter(|slot| in_scope(shared, prepared, *slot, true)).collect()
 }
 
-/// Whether a filtered walk may go to a slot; what this does not look at is looked at in the end.
-fn in_scope(shared: &Shared, prepared: &Prepared<'_>, slot: u32) -> bool {
+/// Whether a filtered walk may go to a slot, by a look at its record or not; what this does not look
+/// at is looked at in the end.
+#[inline]
+fn in_scope(shared: &Shared, prepared: &Prepared<'_>, slot: u32, looks: bool) -> bool {
     let Some(record) = shared.catalog.owner(prepared.space, slot) else { return false };
     let admits = || {
         let shown = shared.catalog.record(record).and_then(|entry| entry.select(prepared.bound));
         shown.is_some_and(|version| prepared.admits(version))
     };
     match &prepared.among {
-        Some(among) => among.contains(record) && (prepared.is_decided() || admits()),
+        Some(among) => among.contains(record) && (!looks || prepared.is_decided() || admits()),
         None => admits(),
     }
 }

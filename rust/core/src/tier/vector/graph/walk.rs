@@ -227,10 +227,14 @@ impl Graph {
         passed.clear();
         let mut passages = Vec::new();
         scratch.begin(start, ef);
-        scratch.walk(codes, unit, ef, |slot, _, visited, fresh| {
+        scratch.walk(codes, unit, ef, |slot, ahead, visited, fresh| {
+            if let Some(ahead) = ahead {
+                kernel::prefetch(self.links(0, ahead));
+            }
             passages.clear();
             for (near, _) in self.neighbours(0, slot) {
                 if !admits(near) {
+                    kernel::prefetch(self.links(0, near));
                     passages.push(near);
                 } else if visited.insert(near) {
                     codes.prefetch(near);
