@@ -33,9 +33,16 @@ def draw(rows: Rows, cases: list[tuple[str, int]], folder: Path) -> None:
     engines = _engines(rows)
     for data in dict.fromkeys(data for data, _ in cases):
         sizes = [size for name, size in cases if name == data]
-        _curves(rows, data, sizes, engines, folder / f"vectors_{data}_recall.svg")
+        asked = [size for size in sizes if _has_curve(rows, data, size)]
+        if asked:
+            _curves(rows, data, asked, engines, folder / f"vectors_{data}_recall.svg")
         if len(sizes) > 1:
             _by_size(rows, data, sizes, engines, folder / f"vectors_{data}_size.svg")
+
+
+def _has_curve(rows: Rows, data: str, size: int) -> bool:
+    """Whether there is more of a size than builds."""
+    return any("/curve/" in row["name"] for row in rows.under(f"vectors/{data}/{size}/"))
 
 
 def _engines(rows: Rows) -> Styles:
@@ -51,7 +58,7 @@ def _curves(rows: Rows, data: str, sizes: list[int], engines: Styles, path: Path
     figure, axes = plt.subplots(
         1,
         len(sizes),
-        figsize=(1.2 + 4.6 * len(sizes), 4.6),
+        figsize=(2.4 + 4.6 * len(sizes), 4.6),
         squeeze=False,
         sharey=True,
         layout="constrained",
@@ -77,7 +84,7 @@ def _curves(rows: Rows, data: str, sizes: list[int], engines: Styles, path: Path
         _plain(plot)
     axes[0][0].set_ylabel("p50 of one query, µs, one thread")
     _legend(figure, axes[0])
-    figure.suptitle(f"{data}: what recall costs (right and down is better)")
+    figure.suptitle(f"{data}: what recall costs (right and down is better)", x=0.4)
     _save(figure, path)
 
 
