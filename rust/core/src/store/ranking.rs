@@ -174,9 +174,11 @@ impl<'a> Ranking<'a> {
             candidates.for_each(|candidate| self.estimate(candidate, scale));
         }
         if candidates.len() > places {
+            // Scores alone are moved about faster than candidates.
             let lowest = |candidate: &Candidate| candidate.score - f64::from(candidate.slack);
-            let (_, last, _) = candidates.select_nth_unstable_by(places - 1, |a, b| lowest(b).total_cmp(&lowest(a)));
-            let floor = lowest(last) - MARGIN;
+            let mut scores: Vec<f64> = candidates.iter().map(lowest).collect();
+            let (_, last, _) = scores.select_nth_unstable_by(places - 1, |a, b| b.total_cmp(a));
+            let floor = *last - MARGIN;
             candidates.retain(|candidate| candidate.score + f64::from(candidate.slack) >= floor);
         }
         if self.prepared.unit.is_some() {
