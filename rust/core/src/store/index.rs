@@ -16,6 +16,8 @@ use super::search::{Found, Prepared};
 const SCAN_BELOW: usize = 20_000;
 /// The same of candidates that are few of all: a walk has to look for them.
 const SCAN_FEW_BELOW: usize = 32_000;
+/// Few of all.
+const FEW: f64 = 0.2;
 /// A step of a walk takes as long as a scan of so many.
 const SCANNED_A_STEP: usize = 64;
 /// Nodes that a walk keeps at most: each goes to its place among them.
@@ -106,7 +108,8 @@ fn plan(shared: &Shared, prepared: &Prepared<'_>, wanted: usize) -> Option<Walk>
     };
     let (ef, least) = match way {
         Way::All => (((wanted as f64 / share) as usize).min(MAX_EF), SCAN_BELOW),
-        _ => (wanted, SCAN_FEW_BELOW),
+        _ if share < FEW => (wanted, SCAN_FEW_BELOW),
+        _ => (wanted, SCAN_BELOW),
     };
     let is_quicker = passing as usize >= least.max(ef.saturating_mul(SCANNED_A_STEP));
     is_quicker.then_some(Walk { ef, way })
