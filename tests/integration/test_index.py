@@ -1,12 +1,11 @@
 """A large memory answers by its index where it may, and finds what a scan finds."""
 
-import time
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from builders import START
+from builders import START, linked
 from nt_memory import (
     Filter,
     MemoryConfig,
@@ -59,11 +58,7 @@ def memory(engine):
                 )
                 for n in range(start, start + 10_000)
             )
-        end = time.monotonic() + PATIENCE
-        while memory.stats()["l2_waiting"]:
-            assert time.monotonic() < end, "what was written is not linked"
-            time.sleep(0.05)
-        yield memory
+        yield linked(memory, PATIENCE)
 
 
 def share_found(memory, scope, queries=40, top_k=10):

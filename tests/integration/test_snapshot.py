@@ -1,14 +1,13 @@
 """A graph is read from its file where that is whole and the store's own, else made anew."""
 
 import shutil
-import time
 import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from builders import day
+from builders import day, linked
 from nt_memory import MemoryConfig, MemorySystem, Record, VectorConfig, VectorSpace, Weights
 
 DIM = 8
@@ -37,14 +36,6 @@ def records(first, last):
     ]
 
 
-def linked(memory):
-    end = time.monotonic() + PATIENCE
-    while memory.stats()["l2_waiting"]:
-        assert time.monotonic() < end, "what was written is not linked"
-        time.sleep(0.01)
-    return memory
-
-
 def opened(config):
     """Open a memory, and return it with what it warned of."""
     with warnings.catch_warnings(record=True) as caught:
@@ -60,7 +51,7 @@ def ask(memory, number, **how):
 
 def check(memory):
     """The memory finds what a scan finds, by its graph, and nothing is wrong with it."""
-    linked(memory)
+    linked(memory, PATIENCE)
     assert memory.verify() == []
     found = 0
     for number in range(20):
@@ -76,7 +67,7 @@ def kept(config):
     """A directory whose graph has a file."""
     with MemorySystem(config) as memory:
         memory.remember_many(records(0, COUNT))
-        linked(memory)
+        linked(memory, PATIENCE)
     assert (config.storage_path / FILE).stat().st_mode & 0o777 == 0o600
     return config
 
@@ -121,11 +112,11 @@ def test_a_retention_that_erased_first_versions_leaves_their_embeddings(config):
         memory.remember_many(records(0, 200))
         for n in range(200):
             memory.settle(f"r{n}", {"reward": 1.0}, known_at=day(1))
-        linked(memory)
+        linked(memory, PATIENCE)
     with MemorySystem(config) as memory:
         memory.configure_namespace("a", retention=day(1) - day(0))
         memory.put("b", "k", b"")
-        linked(memory)
+        linked(memory, PATIENCE)
         check(memory)
     with MemorySystem(config) as memory:
         check(memory)
@@ -158,7 +149,7 @@ def test_codes_may_change_and_the_graph_stays(kept):
             check(memory)
             # Enough for a file of these codes.
             memory.remember_many(records(first, first + 500))
-            linked(memory)
+            linked(memory, PATIENCE)
             memory.forget([f"r{n}" for n in range(first, first + 500)])
 
 
@@ -176,7 +167,7 @@ def test_a_graph_of_another_store_is_made_anew(kept, tmp_path):
     twin = replace(kept, storage_path=tmp_path / "twin")
     with MemorySystem(twin) as memory:
         memory.remember_many(records(0, COUNT))
-        linked(memory)
+        linked(memory, PATIENCE)
     shutil.copy(kept.storage_path / FILE, twin.storage_path / FILE)
     memory, warned = opened(twin)
     with memory:
@@ -189,7 +180,7 @@ def test_a_graph_of_a_later_state_is_made_anew(kept):
     shutil.copytree(kept.storage_path, early)
     with MemorySystem(kept) as memory:
         memory.remember_many(records(COUNT, COUNT + 1000))
-        linked(memory)
+        linked(memory, PATIENCE)
     shutil.copy(kept.storage_path / FILE, early / FILE)
     memory, warned = opened(replace(kept, storage_path=early))
     with memory:
@@ -240,7 +231,7 @@ def test_a_file_that_cannot_be_written_keeps_nobody_from_closing(kept):
     path.mkdir()
     with MemorySystem(kept) as memory:
         memory.remember_many(records(COUNT, COUNT + 1000))
-        linked(memory)
+        linked(memory, PATIENCE)
     memory, warned = opened(kept)
     with memory:
         assert warned == []

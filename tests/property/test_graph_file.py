@@ -13,6 +13,7 @@ import time
 import numpy as np
 import pytest
 
+from builders import linked
 from crash.reseal import crc32c
 from hostile import changed
 from nt_memory import _native
@@ -25,7 +26,6 @@ HANGS = 10
 COUNT = 120
 FILE = "0.vectors"
 COMPACT = ("compact", 4, 8, 64, False)
-PATIENCE = 10.0
 MAGIC = 8
 HEAD = 8
 
@@ -40,13 +40,6 @@ def writes(first, last):
         Write(RawRecord(f"{n}", "a", "x", event_time=0, known_at=0, embeddings={"state": row}))
         for n, row in zip(range(first, last), rows, strict=True)
     ]
-
-
-def linked(store):
-    end = time.monotonic() + PATIENCE
-    while store.stats()["l2_waiting"]:
-        assert time.monotonic() < end, "what was written is not linked"
-        time.sleep(0.001)
 
 
 def answers(store):

@@ -1,6 +1,5 @@
 """An index answers as a scan does where it meets everybody, and not at all where it must not."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
+from builders import linked
 from nt_memory import _native
 from nt_memory.store import Query, RawRecord, Write
 from property.machines import AgainstItsPast, AgainstOracle, outcome, plain
@@ -19,7 +19,6 @@ from strategies import HOUR, START, queries
 HALF = settings(FEW, max_examples=60)
 
 GRAPHS = ["compact", "hnsw_rs"]
-PATIENCE = 10.0
 
 
 def meets_all(engine, in_bytes=False):
@@ -30,14 +29,6 @@ def meets_all(engine, in_bytes=False):
 def meets_one(engine):
     """Have few links a node, and keep one on the way."""
     return (engine, 4, 8, 1, False)
-
-
-def linked(store):
-    """Wait until nothing waits for the graph."""
-    end = time.monotonic() + PATIENCE
-    while store.stats()["l2_waiting"]:
-        assert time.monotonic() < end, "what was written is not linked"
-        time.sleep(0.001)
 
 
 def without_engine(answer):

@@ -49,9 +49,15 @@ impl IdSource {
 
 fn system_random() -> Result<u128> {
     let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes[6..])
-        .map_err(|error| Error::Internal(format!("the system gave no random bits: {error}")))?;
+    bytes[6..].copy_from_slice(&random_bytes::<10>()?);
     Ok(u128::from_be_bytes(bytes))
+}
+
+/// Bytes from the system.
+pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| Error::Internal(format!("the system gave no random bits: {error}")))?;
+    Ok(bytes)
 }
 
 /// The finaliser of `SplitMix64` (Steele, Lea, Flood 2014).

@@ -6,6 +6,7 @@ use super::state::{FORMAT, HEAD, Head, IDENTITY, NamespaceState, Namespaces, SPA
 use super::{Shared, StoreConfig};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
+use crate::ids::random_bytes;
 use crate::record::{self, Meta};
 use crate::store::read::floats;
 use crate::tier::cold::{Change, ColdStore};
@@ -33,7 +34,7 @@ pub(super) fn load(cold: &dyn ColdStore, config: &StoreConfig) -> Result<Loaded>
     let stored: Vec<VectorSpace> = state_row(cold, SPACES)?.unwrap_or_default();
     let spaces = merge_spaces(stored.clone(), &config.spaces)?;
     let named: Option<u128> = state_row(cold, IDENTITY)?;
-    let identity = named.map_or_else(new_identity, Ok)?;
+    let identity = named.map_or_else(|| random_bytes().map(u128::from_le_bytes), Ok)?;
     let owner = Owner { identity, commit: head.commit };
     let mut loader = Loader { cold, owner, catalog: Catalog::default(), claims: Vec::new(), notices: Vec::new() };
     loader.add_spaces(&spaces, config)?;
@@ -55,12 +56,6 @@ pub(super) fn load(cold: &dyn ColdStore, config: &StoreConfig) -> Result<Loaded>
         give_back_memory();
     }
     Ok(Loaded { shared: Shared { catalog, namespaces: load_namespaces(cold)?, head }, identity, notices })
-}
-
-fn new_identity() -> Result<u128> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Error::Internal(format!("the system gave no random bits: {error}")))?;
-    Ok(u128::from_le_bytes(bytes))
 }
 
 fn state_row<T: serde::de::DeserializeOwned>(cold: &dyn ColdStore, name: &str) -> Result<Option<T>> {
