@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use nt_memory::{
-    CacheConfig, ColdEngine, GraphConfig, Quantization, RecordedBy, SearchCode, Store, StoreConfig, VectorConfig,
-    VectorEngine, VectorSpace,
-};
+use nt_memory::{CacheConfig, RecordedBy, Store, StoreConfig, VectorConfig};
 use numpy::PyReadonlyArray2;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::clock::PyClock;
+use crate::config::{SpaceTuple, VectorTuple, cold_engine, space, vector_config};
 use crate::errors::{Plain, guarded, guarded_short, plain, to_python};
 use crate::waiting::{SLICE, interruptible, wait, with_progress};
 use crate::{batch, query, record};
@@ -28,10 +26,6 @@ const LONG_SCAN: usize = 10_000;
 pub(crate) struct PyStore {
     inner: Arc<Store>,
 }
-
-type SpaceTuple = (String, usize, String, String, Option<String>);
-/// Engine, m, `ef_construction`, `ef_search`.
-type VectorTuple = (String, usize, usize, usize, bool);
 
 #[pymethods]
 impl PyStore {
@@ -366,49 +360,4 @@ fn micros(time: &Bound<'_, PyAny>) -> PyResult<i64> {
         Err(_) if time.is_instance_of::<pyo3::types::PyInt>() => time.extract().map(|Plain(micros)| micros),
         Err(_) => time.py().import("nt_memory.clock")?.getattr("to_micros")?.call1((time,))?.extract(),
     }
-}
-
-fn cold_engine(name: &str, has_path: bool) -> PyResult<ColdEngine> {
-    match (name, has_path) {
-        ("redb", true) => Ok(ColdEngine::Redb),
-        ("sled", true) => Ok(ColdEngine::Sled),
-        ("memory", false) => Ok(ColdEngine::Memory),
-        ("redb" | "sled", false) => Err(PyValueError::new_err(format!("engine {name:?} needs a path"))),
-        ("memory", true) => Err(PyValueError::new_err("engine \"memory\" keeps nothing and takes no path")),
-        _ => Err(PyValueError::new_err(format!("engine is {name:?}; use \"redb\", \"sled\" or \"memory\""))),
-    }
-}
-
-fn space((name, dim, metric, quantization, encoder): SpaceTuple) -> PyResult<VectorSpace> {
-    if metric != "cosine" {
-        return Err(PyValueError::new_err(format!(
-            "space {name:?} has metric {metric:?}; \"cosine\" is the one there is"
-        )));
-    }
-    let quantization = match quantization.as_str() {
-        "f16" => Quantization::F16,
-        "f32" => Quantization::F32,
-        _ => {
-            return Err(PyValueError::new_err(format!(
-                "space {name:?} has quantization {quantization:?}; use \"f16\" or \"f32\""
-            )));
-        }
-    };
-    Ok(VectorSpace { name, dim, quantization, encoder })
-}
-
-fn vector_config((engine, m, ef_construction, ef_search, in_bytes): VectorTuple) -> PyResult<VectorConfig> {
-    let engine = match engine.as_str() {
-        "auto" => VectorEngine::Auto,
-        "exact" => VectorEngine::Exact,
-        "compact" => VectorEngine::Compact,
-        "hnsw_rs" => VectorEngine::HnswRs,
-        _ => {
-            return Err(PyValueError::new_err(format!(
-                "vector engine {engine:?}; use \"auto\", \"exact\", \"compact\" or \"hnsw_rs\""
-            )));
-        }
-    };
-    let code = if in_bytes { SearchCode::I8 } else { SearchCode::Stored };
-    Ok(VectorConfig { engine, graph: GraphConfig { m, ef_construction }, ef_search, code })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::*;
 use crate::filter::{Filter, Op, Operand};
 use crate::record::{Attribute, Outcome, Record};
-use crate::tier::vector::{Quantization, SearchCode};
+use crate::tier::vector::{Quantization, SearchCode, VectorConfig, VectorSpace};
 
 const DAY: i64 = 86_400_000_000;
 
