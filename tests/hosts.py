@@ -1,5 +1,7 @@
 """What the processes of the host tests do: ``python -m hosts NAME ARGUMENTS``."""
 
+import dataclasses
+import faulthandler
 import json
 import os
 import random
@@ -9,7 +11,7 @@ import time
 
 import numpy as np
 
-from nt_memory import MemorySystem, StoreLockedError
+from nt_memory import Filter, MemoryConfig, MemorySystem, StoreLockedError
 from nt_memory.store import Put, Query, RawRecord, Write
 
 RECORDS = 120_000
@@ -79,6 +81,8 @@ def in_fork(work):
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
+        # One that hangs says where, and ends.
+        faulthandler.dump_traceback_later(60, exit=True)
         os.write(writer, json.dumps(work()).encode())
         raise SystemExit
     os.close(writer)
@@ -150,16 +154,47 @@ def fork_and_go_on(path):
     memory.close()
 
 
-def fork_and_open_another(path, other):
-    """Say what a child reads from a store of its own."""
+def fork_and_open_others(path, others):
+    """Say what children read from stores of their own."""
     memory = opened(path)
 
-    def work():
-        with MemorySystem(other) as own:
+    def work(number):
+        with MemorySystem(f"{others}-{number}") as own:
             own.put("risk", "limit", b"own")
             return own.get("risk", "limit").decode()
 
-    say(in_fork(work))
+    say([in_fork(lambda number=number: work(number)) for number in range(10)])
+    memory.close()
+
+
+def fork_and_share_work():
+    """Say what a parent finds with all its workers, and what a child finds in a store of its own."""
+    say({"parent": _many_found(), "child": in_fork(_many_found)})
+
+
+def _many_found():
+    rows = 20_000
+    table = {
+        "namespace": "bars",
+        "kind": "bar",
+        "event_time": np.datetime64("2024-01-01"),
+        "id": np.array([f"r{number}" for number in range(rows)]),
+        "embedding": np.random.default_rng(0).standard_normal((rows, 256), dtype=np.float32),
+    }
+    with MemorySystem(":memory:") as memory:
+        memory.remember_many(table)
+        found = memory.search_batch("bars", table["embedding"][:100], top_k=1)
+        memory.forget(Filter(kind="bar"))
+        left = memory.search_batch("bars", table["embedding"][:1])
+        return [row[0][0] for row in found], left
+
+
+def fork_sled(path):
+    """Say what a child is told that opens sled after its parent did."""
+    config = MemoryConfig(storage_path=path, cold_engine="sled")
+    memory = MemorySystem(config)
+    other = dataclasses.replace(config, storage_path=f"{path}-other")
+    say(in_fork(lambda: raised(MemorySystem, other)))
     memory.close()
 
 

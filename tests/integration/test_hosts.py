@@ -79,9 +79,19 @@ def test_a_parent_goes_on_unharmed_after_its_child_ended(tmp_path):
     assert found == {"before": "5", "after": "parent", "problems": []}
 
 
-def test_a_forked_child_opens_a_store_of_its_own(tmp_path):
-    said = answer("hosts", "fork_and_open_another", tmp_path / "parent", tmp_path / "child")
-    assert said == ["own", 0]
+def test_forked_children_open_stores_of_their_own(tmp_path):
+    said = answer("hosts", "fork_and_open_others", tmp_path / "parent", tmp_path / "child")
+    assert said == [["own", 0]] * 10
+
+
+def test_a_forked_child_shares_work_among_threads_of_its_own():
+    said = answer("hosts", "fork_and_share_work")
+    assert said["child"] == [said["parent"], 0]
+    assert said["parent"] == [[f"r{number}" for number in range(100)], [[]]]
+
+
+def test_sled_is_refused_in_a_child_of_a_process_that_used_it(tmp_path):
+    assert answer("hosts", "fork_sled", tmp_path / "store") == ["ForkError", 0]
 
 
 def test_a_forked_child_finds_its_parents_directory_locked(tmp_path):

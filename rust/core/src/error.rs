@@ -63,9 +63,9 @@ pub enum Error {
     /// The store was closed.
     #[error("the store is closed; open it again to go on")]
     Closed,
-    /// A store was used in a forked child.
-    #[error("this store was opened before a fork and cannot be used in the child; open a new one there")]
-    Fork,
+    /// A store was used in a forked child, or cannot be opened there.
+    #[error("{0}")]
+    Fork(&'static str),
     /// A defect in the core.
     #[error("{0}")]
     Internal(String),

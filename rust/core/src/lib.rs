@@ -35,8 +35,10 @@ mod progress;
 mod record;
 mod stats;
 pub mod store;
+mod sync;
 mod table;
 pub mod tier;
+mod workers;
 
 pub use clock::Clock;
 pub use embedding::Embedding;

@@ -25,7 +25,7 @@ fn class_name(error: &Error) -> &'static str {
         Error::Settled(_) => "SettledError",
         Error::Serialization(_) => "SerializationError",
         Error::Closed => "ClosedError",
-        Error::Fork => "ForkError",
+        Error::Fork(_) => "ForkError",
         Error::Internal(_) => "InternalError",
     }
 }

@@ -16,7 +16,7 @@ use super::{Inner, recalls, sweep};
 use crate::error::{Error, Result};
 use crate::tier::cold::Change;
 use crate::tier::vector::VectorStore;
-use crate::{frame, keys, record};
+use crate::{frame, keys, record, workers};
 
 /// Rows that are sealed on all cores.
 const MANY_ROWS: usize = 10_000;
@@ -147,7 +147,7 @@ fn write(inner: &Inner, head: &Head, rows: BTreeMap<Vec<u8>, Option<Row>>, durab
     let mut changes: Vec<Change> = if rows.len() < MANY_ROWS {
         rows.into_iter().map(seal).collect()
     } else {
-        rows.into_par_iter().map(seal).collect()
+        workers::share(|| rows.into_par_iter().map(seal).collect())
     };
     changes.push(seal(head_row));
     ensure_space(inner, &changes)?;

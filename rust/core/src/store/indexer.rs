@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex};
 
 use super::{Inner, snapshot};
 use crate::error::{Error, Result};
@@ -47,15 +47,13 @@ impl Signal {
 
     /// Wait for work; `false` when there will be none.
     fn wait(&self) -> bool {
-        let mut state = self.state.lock();
-        let mut is_tidy = false;
-        while !state.has_work && !state.stopped {
-            if is_tidy {
-                self.changed.wait(&mut state);
-            } else if self.changed.wait_for(&mut state, REST).timed_out() {
-                give_back_memory();
-                is_tidy = true;
-            }
+        let is_idle = |state: &mut State| !state.has_work && !state.stopped;
+        let (mut state, rested) = self.changed.wait_while(self.state.lock(), REST, is_idle);
+        if rested {
+            give_back_memory();
+        }
+        while is_idle(&mut state) {
+            state = self.changed.wait(state);
         }
         state.has_work = false;
         !state.stopped

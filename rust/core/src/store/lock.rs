@@ -5,7 +5,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use crate::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 #[derive(Default)]
 pub(crate) struct Lock<T>(RwLock<T>);

@@ -7,6 +7,7 @@ use crate::catalog::{Catalog, Profile, Usage, Version};
 use crate::error::Result;
 use crate::filter::{Compiled, Filter};
 use crate::namespace::Namespace;
+use crate::workers;
 
 /// Profiles below which one core is quicker than two.
 const PARALLEL_FROM: usize = 8192;
@@ -43,7 +44,7 @@ impl<'a> Matcher<'a> {
             matcher.verdicts = if profiles.len() < PARALLEL_FROM {
                 profiles.iter().map(verdict).collect()
             } else {
-                profiles.par_iter().map(verdict).collect()
+                workers::share(|| profiles.par_iter().map(verdict).collect())
             };
         }
         Ok(matcher)

@@ -31,7 +31,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use crate::sync::{Mutex, RwLock, RwLockReadGuard};
 
 pub use config::StoreConfig;
 pub use ops::{Answer, Commit, Match, NamespaceOptions, Operation, Query, RecordedBy, SearchResult, Weights};
@@ -110,7 +110,7 @@ impl Inner {
         if self.owner.load(Ordering::Relaxed) == fork::generation() {
             return Ok(());
         }
-        Err(if self.owner.load(Ordering::Relaxed) == CLOSED { Error::Closed } else { Error::Fork })
+        Err(if self.owner.load(Ordering::Relaxed) == CLOSED { Error::Closed } else { fork::OF_THE_PARENT })
     }
 
     /// Run something on the durable engine; close waits for it.
@@ -315,7 +315,7 @@ impl Store {
         let is_closed = || self.inner.owner.load(Ordering::Relaxed) == CLOSED;
         if self.generation != fork::generation() {
             // Nobody here would end a close that was under way in the parent.
-            return if is_closed() { Ok(()) } else { Err(Error::Fork) };
+            return if is_closed() { Ok(()) } else { Err(fork::OF_THE_PARENT) };
         }
         let _closing = self.closing.lock();
         if is_closed() {
@@ -343,11 +343,11 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        if matches!(self.close(), Err(Error::Fork)) {
+        if matches!(self.close(), Err(Error::Fork(_))) {
             // The engine belongs to the parent: dropping it here would write to its files.
             std::mem::forget(Arc::clone(&self.inner));
-            std::mem::forget(std::mem::take(&mut *self.threads.lock()));
-            std::mem::forget(self.lock.lock().take());
+            std::mem::forget(std::mem::take(self.threads.get_mut()));
+            std::mem::forget(self.lock.get_mut().take());
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex};
 
 use super::ops::{Commit, Operation};
 use crate::error::{Error, Result};
@@ -63,10 +63,7 @@ impl Pending {
     /// Wait at most so long; `None` where there is no answer yet.
     #[must_use]
     pub fn wait_for(&self, timeout: Duration) -> Option<Result<Commit>> {
-        let mut answer = self.0.answer.lock();
-        if answer.is_none() {
-            self.0.answered.wait_for(&mut answer, timeout);
-        }
+        let (mut answer, _) = self.0.answered.wait_while(self.0.answer.lock(), timeout, |answer| answer.is_none());
         answer.take()
     }
 }
@@ -110,9 +107,8 @@ impl Queue {
 
     /// Wait until less waits than may; `false` where that takes longer than the timeout.
     pub(crate) fn wait_for_room(&self, timeout: Duration) -> bool {
-        let mut waiting = self.waiting.lock();
         let is_full = |waiting: &mut Waiting| waiting.bytes > MAX_QUEUED && !waiting.stopping;
-        !is_full(&mut waiting) || !self.room.wait_while_for(&mut waiting, is_full, timeout).timed_out()
+        !self.room.wait_while(self.waiting.lock(), timeout, is_full).1
     }
 
     fn push(&self, message: Message, bytes: usize) -> Result<()> {
@@ -147,13 +143,13 @@ impl Queue {
             if waiting.stopping {
                 return None;
             }
-            self.ready.wait(&mut waiting);
+            waiting = self.ready.wait(waiting);
         }
         if waiting.urgent == 0 && !waiting.stopping {
-            self.ready.wait_while_for(&mut waiting, |w| w.urgent == 0 && !w.stopping, LOG_LINGER);
+            (waiting, _) = self.ready.wait_while(waiting, LOG_LINGER, |w| w.urgent == 0 && !w.stopping);
         }
         if last_group > 1 && waiting.urgent < last_group {
-            self.ready.wait_while_for(&mut waiting, |w| w.urgent < last_group && !w.stopping, GROUP_LINGER);
+            (waiting, _) = self.ready.wait_while(waiting, GROUP_LINGER, |w| w.urgent < last_group && !w.stopping);
         }
         let mut group = Vec::new();
         let mut total = 0;

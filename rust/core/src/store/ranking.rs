@@ -14,6 +14,7 @@ use super::search::Prepared;
 use super::stored::StoredCodes;
 use crate::catalog::{Catalog, NONE, Symbol, Value, Version};
 use crate::error::{Result, value_error};
+use crate::workers;
 
 /// Candidates below which one core is quicker than two.
 const PARALLEL_FROM: usize = 8192;
@@ -171,7 +172,7 @@ impl<'a> Ranking<'a> {
             }
         } else {
             let candidates = candidates.par_iter_mut().with_min_len(PARALLEL_FROM / 2);
-            candidates.for_each(|candidate| self.estimate(candidate, scale));
+            workers::share(|| candidates.for_each(|candidate| self.estimate(candidate, scale)));
         }
         if candidates.len() > places {
             // Scores alone are moved about faster than candidates.

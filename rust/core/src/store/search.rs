@@ -17,6 +17,7 @@ use crate::catalog::{Bound, Version};
 use crate::error::{Result, value_error};
 use crate::filter::Filter;
 use crate::tier::vector::VectorStore;
+use crate::workers;
 
 /// Records below which one core is quicker than two.
 const PARALLEL_FROM: u32 = 8192;
@@ -113,7 +114,7 @@ impl Store {
         let entries = (0..catalog.end()).into_par_iter().filter_map(|record| catalog.record(record));
         let found = entries
             .filter(|entry| !entry.forgotten() && !shared.has_erased(*entry, now) && matcher.admits(entry.latest()));
-        let mut ids: Vec<String> = found.map(|entry| entry.id().to_string()).collect();
+        let mut ids: Vec<String> = workers::share(|| found.map(|entry| entry.id().to_string()).collect());
         ids.sort_unstable();
         Ok(ids)
     }
@@ -142,7 +143,7 @@ impl Store {
                 let query = Query { vector: Some(vector.clone()), ..query.clone() };
                 self.ranked_in(&shared, &query, now)
             };
-            let found: Result<Option<Vec<SearchResult>>> = vectors.par_iter().map(search).collect();
+            let found: Result<Option<Vec<SearchResult>>> = workers::share(|| vectors.par_iter().map(search).collect());
             if let Some(found) = found? {
                 return Ok(found);
             }
@@ -290,7 +291,7 @@ fn find_among_all(shared: &Shared, prepared: &Prepared<'_>) -> Found {
 }
 
 fn gather(parts: impl IndexedParallelIterator<Item = Found>) -> Found {
-    let parts: Vec<Found> = parts.collect();
+    let parts: Vec<Found> = workers::share(|| parts.collect());
     let mut all = Found::default();
     all.candidates.reserve(parts.iter().map(|part| part.candidates.len()).sum());
     for part in parts {

@@ -9,9 +9,9 @@ use super::read::floats;
 use super::{Inner, Shared};
 use crate::catalog::Version;
 use crate::error::Result;
-use crate::keys;
 use crate::tier::vector::kernel::dot_exact;
 use crate::tier::vector::{SearchCode, VectorStore};
+use crate::{keys, workers};
 
 /// Embeddings that one core reads as quickly as two.
 const READ_ALONE: usize = 64;
@@ -50,7 +50,7 @@ impl<'a> StoredCodes<'a> {
         let codes: Result<Option<Vec<_>>> = if rows.len() < READ_ALONE {
             read(&rows).map(|codes| codes.map(|codes| vec![codes]))
         } else {
-            rows.par_chunks(READ_ALONE).map(read).collect()
+            workers::share(|| rows.par_chunks(READ_ALONE).map(read).collect())
         };
         let Some(codes) = codes? else { return Ok(false) };
         self.read.extend(slots.into_iter().zip(codes.into_iter().flatten()));

@@ -10,9 +10,9 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
+use crate::sync::Mutex;
 use crossbeam_utils::CachePadded;
 use dashmap::{DashMap, SharedValue};
-use parking_lot::Mutex;
 use triomphe::ThinArc;
 
 use crate::clock::Clock;

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use parking_lot::MutexGuard;
+use crate::sync::MutexGuard;
 
 use super::sealed::{FileEngine, Sealed, State};
 use super::{Change, ColdStore, stamp};
@@ -119,7 +119,7 @@ impl<E: FileEngine> Sealed<E> {
         drop(copy);
         File::open(&fresh).and_then(|file| file.sync_all()).map_err(|error| Error::io(&fresh, &error))?;
         // Readers end what they began, and find the new file then.
-        let mut engine = self.engine.write();
+        let mut engine = self.engine.write_between_reads();
         drop(engine.take());
         let renamed = std::fs::rename(&fresh, &self.path).map_err(|error| Error::io(&self.path, &error));
         // After a rename that failed the old file goes on.

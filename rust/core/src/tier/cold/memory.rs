@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use parking_lot::RwLock;
+use crate::sync::RwLock;
 
 use super::{Change, ColdStore, Visitor};
 use crate::error::Result;

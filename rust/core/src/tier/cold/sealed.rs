@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::{Mutex, RwLock};
+use crate::sync::{Mutex, RwLock};
 
 use super::compact;
 use super::digest::{self, Digest};
@@ -132,8 +132,8 @@ impl<E: FileEngine> Sealed<E> {
 
     /// Run something on the engine; after a panic it is not asked again.
     pub(super) fn guarded<T>(&self, run: impl FnOnce(&E) -> Result<T>) -> Result<T> {
-        // A visitor of a scan may read as well, while somebody waits to exchange the engine.
-        let engine = self.engine.read_recursive();
+        // A visitor of a scan may read as well.
+        let engine = self.engine.read();
         let engine = engine.as_ref().filter(|_| !self.broken.load(Ordering::Relaxed));
         let engine = engine.ok_or_else(|| unreadable(&self.path))?;
         catch_unwind(AssertUnwindSafe(|| run(engine))).unwrap_or_else(|_| {
@@ -193,7 +193,7 @@ impl<E: FileEngine> ColdStore for Sealed<E> {
     }
 
     fn has_snapshots(&self) -> bool {
-        self.engine.read_recursive().as_ref().is_some_and(ColdStore::has_snapshots)
+        self.engine.read().as_ref().is_some_and(ColdStore::has_snapshots)
     }
 
     fn write(&self, mut changes: Vec<Change>, durable: bool) -> Result<()> {
@@ -220,7 +220,7 @@ impl<E: FileEngine> ColdStore for Sealed<E> {
     fn forget_reads(&self) -> Result<()> {
         // The other engine takes long to be opened again.
         if E::COMPACTS {
-            let mut engine = self.engine.write();
+            let mut engine = self.engine.write_between_reads();
             drop(engine.take());
             let opened = catch_unwind(AssertUnwindSafe(|| E::open(&self.path, self.unchecked())));
             *engine = Some(opened.unwrap_or_else(|_| Err(unreadable(&self.path)))?);

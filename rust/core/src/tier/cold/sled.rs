@@ -3,20 +3,29 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use super::sealed::Opening;
 use super::{Change, ColdStore, FileEngine, Visitor};
-use crate::disk;
 use crate::error::{Error, Result};
+use crate::{disk, fork};
 
 /// How often, and how long apart, sled is asked whether it has let go of its files.
 const PATIENCE: usize = 1000;
 const PAUSE: Duration = Duration::from_millis(5);
 /// How long a flush may take before it is woken to look whether it failed.
 const FLUSH_PATIENCE: Duration = Duration::from_millis(250);
+
+/// Said where sled's threads, which it has one set of for the process, were the parent's.
+const WITHOUT_THREADS: Error = Error::Fork(
+    "sled was in use before this process was forked and does not work in the child; use redb, or start the child with \
+     multiprocessing's spawn",
+);
+/// The fork generation that sled was first used in, and one more; 0 before.
+static USED_IN: AtomicU32 = AtomicU32::new(0);
 
 /// sled 0.34: survives a killed process, not a power cut.
 pub struct SledCold {
@@ -69,6 +78,7 @@ impl FileEngine for SledCold {
 
     fn open(path: &Path, opening: Opening) -> Result<Self> {
         let io = |error| Error::io(path, &error);
+        ensure_threads()?;
         if path.exists() { remove_unfinished(path) } else { create(path, opening.cache) }.map_err(io)?;
         // sled makes files as the umask says; the folder keeps others from them until they are narrowed.
         disk::keep_to_owner(path).map_err(io)?;
@@ -86,6 +96,14 @@ impl FileEngine for SledCold {
             }
             is_free
         })
+    }
+}
+
+fn ensure_threads() -> Result<()> {
+    let now = fork::generation() + 1;
+    match USED_IN.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed) {
+        Err(first) if first != now => Err(WITHOUT_THREADS),
+        _ => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use rayon::prelude::*;
 
 use super::{DEAD, FREE, Graph, PIN};
+use crate::workers;
 
 impl Graph {
     /// Slots there is room for.
@@ -59,7 +60,8 @@ impl Graph {
     /// Whether every link leads to a node of its level, from a node, and walks have a beginning.
     pub(crate) fn is_sound(&self) -> bool {
         let has_entry = self.entry().is_some() || self.len() + self.dead() == 0;
-        has_entry && (0..self.end()).into_par_iter().with_min_len(4096).all(|slot| self.is_sound_at(slot))
+        let slots = (0..self.end()).into_par_iter().with_min_len(4096);
+        has_entry && workers::share(|| slots.all(|slot| self.is_sound_at(slot)))
     }
 
     fn is_sound_at(&self, slot: u32) -> bool {

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::walk::{Key, Scratch, distance};
 use super::{DEAD, Graph, LINKED, PIN};
 use crate::tier::vector::codes::Codes;
+use crate::workers;
 
 /// Nodes that are linked one after the other before several are at once: who comes first sees
 /// too few to choose from.
@@ -19,7 +20,7 @@ impl Graph {
         for slot in first {
             self.insert(codes, *slot);
         }
-        rest.par_iter().for_each(|slot| self.insert(codes, *slot));
+        workers::share(|| rest.par_iter().for_each(|slot| self.insert(codes, *slot)));
     }
 
     /// Link a node whose code is written.

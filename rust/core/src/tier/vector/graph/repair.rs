@@ -1,6 +1,7 @@
 //! Healing: after deletes, and of the tree that makes everybody reachable.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use rayon::prelude::*;
@@ -9,6 +10,7 @@ use super::insert::{select, write};
 use super::walk::{Key, Scratch, Visited, distance};
 use super::{DEAD, FREE, Graph, LINKED, PIN};
 use crate::tier::vector::codes::Codes;
+use crate::workers;
 
 /// What an [`Graph::audit`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,11 +61,7 @@ impl Repair {
         let end = u32::try_from(self.is_dead.len()).unwrap_or(0);
         let range = self.cursor..end.min(self.cursor.saturating_add(rows));
         match self.phase {
-            Phase::LeadAround => range.clone().into_par_iter().with_min_len(64).for_each(|slot| {
-                if graph.state(slot) != FREE && !self.is_dead[slot as usize] {
-                    (0..=graph.level(slot)).for_each(|level| graph.lead_around(codes, level, slot, &self.is_dead));
-                }
-            }),
+            Phase::LeadAround => workers::share(|| self.lead_around(graph, codes, range.clone())),
             Phase::LetGo => graph.let_go(&self.dead),
             Phase::Unpin => range.clone().for_each(|slot| graph.unpin(slot)),
             Phase::Span => self.span(graph, codes, rows),
@@ -102,6 +100,14 @@ impl Repair {
     fn reach(&mut self, slot: u32) {
         self.reached[slot as usize] = true;
         self.waiting.push_back(slot);
+    }
+
+    fn lead_around(&self, graph: &Graph, codes: &Codes, slots: Range<u32>) {
+        slots.into_par_iter().with_min_len(64).for_each(|slot| {
+            if graph.state(slot) != FREE && !self.is_dead[slot as usize] {
+                (0..=graph.level(slot)).for_each(|level| graph.lead_around(codes, level, slot, &self.is_dead));
+            }
+        });
     }
 
     /// Pin a tree, breadth first.

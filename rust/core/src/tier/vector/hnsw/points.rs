@@ -2,14 +2,15 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::sync::Mutex;
 use ::hnsw_rs::prelude::{Distance, FilterT, Hnsw};
-use parking_lot::Mutex;
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
 use crate::tier::vector::codes::Codes;
 use crate::tier::vector::graph::GraphConfig;
 use crate::tier::vector::kernel::{self, Kernels};
+use crate::workers;
 
 /// Points that are linked one after the other before several are at once: of two that come first,
 /// one stays without a link.
@@ -105,7 +106,7 @@ impl Points {
         let alone = usize::try_from(ALONE.saturating_sub(self.len())).unwrap_or(0);
         let (first, rest) = slots.split_at(slots.len().min(alone));
         first.iter().for_each(insert);
-        rest.par_iter().for_each(insert);
+        workers::share(|| rest.par_iter().for_each(insert));
         let mut known = self.slots.lock();
         known.linked.extend(slots);
         known.since += slots.len() as u64;
@@ -113,7 +114,7 @@ impl Points {
 
     /// Keep beside the graph who does not find itself in it.
     pub(super) fn look_for(&self, codes: &Codes, slots: &[u32]) {
-        let lost: Vec<bool> = slots.par_iter().map(|slot| !self.finds(codes, *slot)).collect();
+        let lost: Vec<bool> = workers::share(|| slots.par_iter().map(|slot| !self.finds(codes, *slot)).collect());
         let mut known = self.slots.lock();
         for (slot, is_lost) in slots.iter().zip(lost) {
             if is_lost {
