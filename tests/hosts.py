@@ -168,7 +168,7 @@ def fork_and_open_others(path, others):
 
 
 def fork_and_share_work():
-    """Say what a parent finds with all its workers, and what a child finds in a store of its own."""
+    """Say what a parent finds with all its workers, and what a child finds."""
     say({"parent": _many_found(), "child": in_fork(_many_found)})
 
 

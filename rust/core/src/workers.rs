@@ -37,10 +37,10 @@ fn pool() -> Option<&'static ThreadPool> {
     Some(unsafe { &*known })
 }
 
-/// Run something, the parallel parts of it on all workers.
+/// Run something, the parallel parts of it on all workers, or on those of the pool that asks.
 pub(crate) fn share<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     match pool() {
-        Some(pool) => pool.install(work),
-        None => work(),
+        Some(pool) if rayon::current_thread_index().is_none() => pool.install(work),
+        _ => work(),
     }
 }
