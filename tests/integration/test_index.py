@@ -39,10 +39,12 @@ def engine(request):
 @pytest.fixture(scope="module")
 def memory(engine):
     """A memory by the system's clock, with records that are all known."""
+    # The other graph is in islands where it is built in haste, and far scopes are not found then.
+    effort = 200 if engine == "hnsw_rs" else 60
     config = MemoryConfig(
         cold_engine="memory",
         spaces={"state": VectorSpace(dim=DIM)},
-        vector=VectorConfig(engine=engine, ef_construction=60),
+        vector=VectorConfig(engine=engine, ef_construction=effort),
     )
     with MemorySystem(config) as memory:
         for start in range(0, SIZE, 10_000):
@@ -89,8 +91,7 @@ def share_found(memory, scope, queries=40, top_k=10):
 def test_the_index_finds_what_a_scan_finds(memory, engine, scope):
     share, indexed = share_found(memory, scope)
     assert indexed == (engine != "exact")
-    # Two builds of the other graph on several cores differ more than two of ours.
-    assert share >= (0.85 if engine == "hnsw_rs" else 0.95)
+    assert share >= 0.95
 
 
 @pytest.mark.parametrize(

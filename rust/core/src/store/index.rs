@@ -14,10 +14,10 @@ use super::search::{Found, Prepared};
 
 /// Candidates below which a scan is quick enough.
 const SCAN_BELOW: usize = 20_000;
-/// The same of candidates that are few of all: a walk has to look for them.
-const SCAN_FEW_BELOW: usize = 32_000;
-/// Few of all.
-const FEW: f64 = 0.2;
+/// The same of candidates that are few of all.
+const SCAN_FEW_BELOW: usize = 28_000;
+/// Few of all: the ways between them are long, and a walk keeps half as many again.
+const FEW: f64 = 0.05;
 /// A step of a walk takes as long as a scan of so many.
 const SCANNED_A_STEP: usize = 64;
 /// Nodes that a walk keeps at most: each goes to its place among them.
@@ -34,6 +34,38 @@ const SEEDS: usize = 32;
 /// Where so many of the records that may pass do, a walk goes by those, and leaves the rest out in
 /// the end: to look at a record on the way costs more than the way.
 const NEARLY_ALL: f64 = 0.9;
+
+/// Who may pass, as a walk asks for some ten thousand of them.
+enum Members<'a> {
+    /// A bit each: a compressed set of few has lists that are looked through.
+    Few(Vec<u64>),
+    Many(&'a RoaringBitmap),
+}
+
+impl<'a> Members<'a> {
+    /// A compressed set has bits itself from so many of all.
+    const MANY: u32 = 16;
+
+    fn of(records: &'a RoaringBitmap) -> Self {
+        let end = records.max().map_or(0, |last| last + 1);
+        if records.len() >= u64::from(end / Self::MANY) {
+            return Self::Many(records);
+        }
+        let mut bits = vec![0; end as usize / 64 + 1];
+        for record in records {
+            bits[record as usize / 64] |= 1 << (record % 64);
+        }
+        Self::Few(bits)
+    }
+
+    #[inline]
+    fn contains(&self, record: u32) -> bool {
+        match self {
+            Self::Few(bits) => bits.get(record as usize / 64).is_some_and(|word| word >> (record % 64) & 1 == 1),
+            Self::Many(records) => records.contains(record),
+        }
+    }
+}
 
 /// A walk that is worth its while.
 struct Walk {
@@ -72,8 +104,11 @@ pub(super) fn find(shared: &Shared, prepared: &Prepared<'_>, is_backtest: bool) 
     let candidates = if plain.len() < prepared.query.top_k {
         // All that is near the query may be out of scope.
         let looks = walk.way != Way::Likely;
-        let in_scope = |slot| in_scope(shared, prepared, slot, looks);
-        candidates(shared, prepared, space.nearest_among(unit, wanted, &seeds(shared, prepared), in_scope)?)
+        let among = prepared.among.as_ref().map(Members::of);
+        let in_scope = |slot| in_scope(shared, prepared, slot, among.as_ref(), looks);
+        let seeds = seeds(shared, prepared).into_iter().filter(|slot| in_scope(*slot)).collect::<Vec<_>>();
+        let ef = if walk.way == Way::All { wanted } else { walk.ef };
+        candidates(shared, prepared, space.nearest_among(unit, ef, &seeds, in_scope)?)
     } else {
         plain
     };
@@ -108,7 +143,7 @@ fn plan(shared: &Shared, prepared: &Prepared<'_>, wanted: usize) -> Option<Walk>
     };
     let (ef, least) = match way {
         Way::All => (((wanted as f64 / share) as usize).min(MAX_EF), SCAN_BELOW),
-        _ if share < FEW => (wanted, SCAN_FEW_BELOW),
+        _ if share < FEW => (wanted + wanted / 2, SCAN_FEW_BELOW),
         _ => (wanted, SCAN_BELOW),
     };
     let is_quicker = passing as usize >= least.max(ef.saturating_mul(SCANNED_A_STEP));
@@ -141,20 +176,19 @@ fn sample<'a>(shared: &'a Shared, prepared: &Prepared<'a>, count: usize) -> impl
 }
 
 fn seeds(shared: &Shared, prepared: &Prepared<'_>) -> Vec<u32> {
-    let slots = sample(shared, prepared, SEEDS).filter_map(|version| version.slot(prepared.space));
-    slots.filter(|slot| in_scope(shared, prepared, *slot, true)).collect()
+    sample(shared, prepared, SEEDS).filter_map(|version| version.slot(prepared.space)).collect()
 }
 
 /// Whether a filtered walk may go to a slot, by a look at its record or not; what this does not look
 /// at is looked at in the end.
 #[inline]
-fn in_scope(shared: &Shared, prepared: &Prepared<'_>, slot: u32, looks: bool) -> bool {
+fn in_scope(shared: &Shared, prepared: &Prepared<'_>, slot: u32, among: Option<&Members<'_>>, looks: bool) -> bool {
     let Some(record) = shared.catalog.owner(prepared.space, slot) else { return false };
     let admits = || {
         let shown = shared.catalog.record(record).and_then(|entry| entry.select(prepared.bound));
         shown.is_some_and(|version| prepared.admits(version))
     };
-    match &prepared.among {
+    match among {
         Some(among) => among.contains(record) && (!looks || prepared.is_decided() || admits()),
         None => admits(),
     }
