@@ -1,0 +1,19 @@
+//! Leases on named resources.  A lease has a number that only grows (a fence), ends by itself, and
+//! goes to who waits longest.
+//!
+//! Time is an argument in microseconds and nothing here reads a clock or a disk, so that a test can
+//! try every order of events, and loom every interleaving of threads.
+
+mod locks;
+mod sync;
+mod table;
+
+#[cfg(all(test, feature = "loom"))]
+mod loom_tests;
+#[cfg(all(test, not(feature = "loom")))]
+mod model_tests;
+#[cfg(all(test, not(feature = "loom")))]
+mod tests;
+
+pub use locks::{Acquired, Locks, Pending};
+pub use table::{Ask, Lease, Refusal, Stale, Taken};
