@@ -16,7 +16,7 @@ SELF_CHECK = --data clustered --seconds 0.2 --again --results target/vectors/sel
 VECTORS = $(if $(SIZES),--sizes $(SIZES)) $(if $(DATA),--data $(DATA)) $(if $(filter 1000,$(SIZES)),$(SELF_CHECK))
 
 .DEFAULT_GOAL := help
-.PHONY: help tools venv build demo test test-rust test-python lint format deny bench bench-vectors crash power-cuts fuzz soak wheel clean
+.PHONY: help tools venv build demo test test-rust test-python lint format deny bench bench-vectors crash power-cuts fuzz locks soak wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,7 +55,8 @@ demo: build ## memory against no memory on 20 years of real prices
 test: test-rust test-python ## all tests
 
 test-rust: tools
-	cargo test -q -p nt-memory
+	cargo test -q -p nt-memory -p nt-memory-locks
+	cargo test -q -p nt-memory-locks --features loom
 
 test-python: build
 	$(BIN)/python -m pytest $(ARGS)
@@ -97,6 +98,9 @@ crash: build ## kills and power cuts of writers, damaged copies (hours); KILLS=n
 
 power-cuts: build ## count what power cuts leave; ENGINE=sled CUTS=n
 	@PYTHONPATH=tests $(BIN)/python -m crash.power_cuts --engine $(or $(ENGINE),sled) --images $(CUTS)
+
+locks: build ## threads that stall past their leases, kills between grants (an hour); TURNS=n KILLS=n
+	NT_MEMORY_LOCK_TURNS=$(or $(TURNS),100000) NT_MEMORY_LOCK_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest -q tests/integration/test_locks.py
 
 soak: build ## let values and records come and go for an hour; memory and disk must not grow; MINUTES=n
 	PYTHONPATH=tests $(BIN)/python -m crash.soak --minutes $(MINUTES)

@@ -13,17 +13,20 @@ from nt_memory.errors import (
     ConflictError,
     CoordinationError,
     CorruptionError,
+    DeadlockError,
     DimensionMismatchError,
     ForgottenError,
     ForkError,
     HorizonError,
     InternalError,
     InvalidEmbeddingError,
+    LockTimeoutError,
     NamespaceError,
     NtMemoryError,
     RecordNotFoundError,
     SerializationError,
     SettledError,
+    StaleTokenError,
     StorageError,
     StorageFullError,
     StoreLockedError,
@@ -41,6 +44,7 @@ from nt_memory.filters import (
     ne,
     not_in,
 )
+from nt_memory.locks import LockToken
 from nt_memory.recall import Hit, Recall, Weights
 from nt_memory.records import Outcome, Provenance, Record
 from nt_memory.system import MemorySystem
@@ -60,6 +64,7 @@ __all__ = [
     "ConflictError",
     "CoordinationError",
     "CorruptionError",
+    "DeadlockError",
     "DimensionMismatchError",
     "EmbeddingProvider",
     "Filter",
@@ -70,6 +75,8 @@ __all__ = [
     "HorizonError",
     "InternalError",
     "InvalidEmbeddingError",
+    "LockTimeoutError",
+    "LockToken",
     "ManualClock",
     "MemoryConfig",
     "MemorySystem",
@@ -83,6 +90,7 @@ __all__ = [
     "RecordNotFoundError",
     "SerializationError",
     "SettledError",
+    "StaleTokenError",
     "StorageError",
     "StorageFullError",
     "StoreLockedError",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from nt_memory._shown import shown
 from nt_memory._values import as_vector
 from nt_memory.embedding import HashingEmbedding
-from nt_memory.errors import VectorError
+from nt_memory.errors import CoordinationError, VectorError
+from nt_memory.locks import checked
+from nt_memory.store import Coordinating
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
     from nt_memory.clock import Clock
     from nt_memory.config import MemoryConfig
     from nt_memory.embedding import EmbeddingProvider
-    from nt_memory.store import Store, Vector
+    from nt_memory.locks import LockToken
+    from nt_memory.store import Locks, Op, Store, Vector
 
 TEXT = "text"
 
@@ -30,6 +33,29 @@ class Handle:
         self._store = store
         self._clock = clock
         self._embedder = embedder
+        self.__locks: Locks | None = None
+
+    @property
+    def locks(self) -> Locks:
+        """The locks of the store, for views that need what is below `LockToken`.
+
+        Raises
+        ------
+        CoordinationError
+            The store has none.
+        """
+        if self.__locks is None:
+            if not isinstance(self._store, Coordinating):
+                msg = f"{type(self._store).__name__} has no locks: open an embedded memory"
+                raise CoordinationError(msg)
+            self.__locks = self._store.locks()
+        return self.__locks
+
+    def _commit(self, ops: Sequence[Op], fence: LockToken | None = None) -> list[Any]:
+        """Commit a batch, with a lock or without; return one result an operation."""
+        if fence is None:
+            return self._store.commit(ops).results
+        return self._store.commit([checked(fence).fence(self.locks), *ops]).results[1:]
 
     def _embed(self, texts: Sequence[str]) -> list[Vector]:
         """Return one vector a text for the space "text"."""

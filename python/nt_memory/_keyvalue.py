@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from nt_memory.clock import Duration
+    from nt_memory.locks import LockToken
 
 _MAX_PAGE = 1_000_000
 
@@ -58,7 +59,15 @@ class KeyValue(Handle):
         at = None if as_of is None else to_micros(as_of, "as_of")
         return self._store.get(namespace, key, at)
 
-    def put(self, namespace: str, key: str, value: bytes, ttl: Duration | None = None) -> None:
+    def put(
+        self,
+        namespace: str,
+        key: str,
+        value: bytes,
+        ttl: Duration | None = None,
+        *,
+        fence: LockToken | None = None,
+    ) -> None:
         """Set a key; it is on the disk on return.
 
         Parameters
@@ -71,16 +80,26 @@ class KeyValue(Handle):
             Up to 64 MiB.
         ttl
             From the commit on; None takes the namespace's.
+        fence
+            Write only while this lock is held; every method that writes takes it.
 
         Raises
         ------
         NamespaceError
             The namespace or the key is not well formed.
+        StaleTokenError
+            The lock of ``fence`` is not held any more, or the namespace is
+            configured with ``fenced`` and the write has not that lock.
         """
-        self._store.commit([_put(namespace, key, value, ttl)])
+        self._commit([_put(namespace, key, value, ttl)], fence)
 
     def put_many(
-        self, namespace: str, values: Mapping[str, bytes], ttl: Duration | None = None
+        self,
+        namespace: str,
+        values: Mapping[str, bytes],
+        ttl: Duration | None = None,
+        *,
+        fence: LockToken | None = None,
     ) -> None:
         """Set several keys in one batch: all of them or none.
 
@@ -96,16 +115,16 @@ class KeyValue(Handle):
             _put(namespace, key, value, ttl) for key, value in mapping("values", values).items()
         ]
         if puts:
-            self._store.commit(puts)
+            self._commit(puts, fence)
 
     def get_many(self, namespace: str, keys: Sequence[str]) -> list[bytes | None]:
         """Return the values of several keys in their order, None where there is none."""
         get = self._store.get
         return [get(namespace, key) for key in keys]
 
-    def delete(self, namespace: str, key: str) -> bool:
+    def delete(self, namespace: str, key: str, *, fence: LockToken | None = None) -> bool:
         """Remove a key; return whether it existed."""
-        return bool(self._store.commit([Delete(namespace, key)]).results[0])
+        return bool(self._commit([Delete(namespace, key)], fence)[0])
 
     def exists(self, namespace: str, key: str) -> bool:
         """Return whether a key has a value."""
@@ -135,7 +154,13 @@ class KeyValue(Handle):
         return self._store.scan(namespace, prefix, limit, cursor)
 
     def compare_and_set(
-        self, namespace: str, key: str, expected: bytes | None, value: bytes
+        self,
+        namespace: str,
+        key: str,
+        expected: bytes | None,
+        value: bytes,
+        *,
+        fence: LockToken | None = None,
     ) -> bool:
         """Set a key if it holds exactly ``expected`` (None: nothing); return whether it did.
 
@@ -153,14 +178,22 @@ class KeyValue(Handle):
         if expected is not None:
             expected = _bytes("expected", expected)
         try:
-            self._store.commit(
-                [Expect(namespace, key, expected), _put(namespace, key, value, None)]
+            self._commit(
+                [Expect(namespace, key, expected), _put(namespace, key, value, None)], fence
             )
         except ConflictError:
             return False
         return True
 
-    def increment(self, namespace: str, key: str, by: int = 1, ttl: Duration | None = None) -> int:
+    def increment(
+        self,
+        namespace: str,
+        key: str,
+        by: int = 1,
+        ttl: Duration | None = None,
+        *,
+        fence: LockToken | None = None,
+    ) -> int:
         """Add to a decimal counter (absent counts as 0) and return the new value.
 
         ``ttl`` is taken when the counter is created and kept afterwards, so a
@@ -172,10 +205,16 @@ class KeyValue(Handle):
             The value is no decimal number, or the sum leaves 64 bits.
         """
         op = Increment(namespace, key, by, None if ttl is None else micros(ttl, "ttl"))
-        return int(self._store.commit([op]).results[0])
+        return int(self._commit([op], fence)[0])
 
     def put_json(
-        self, namespace: str, key: str, value: object, ttl: Duration | None = None
+        self,
+        namespace: str,
+        key: str,
+        value: object,
+        ttl: Duration | None = None,
+        *,
+        fence: LockToken | None = None,
     ) -> None:
         """Set a key to the JSON text of a value.
 
@@ -190,7 +229,7 @@ class KeyValue(Handle):
         except (TypeError, ValueError, RecursionError) as error:
             msg = f"no JSON for {_place(namespace, key)}: {error}"
             raise SerializationError(msg) from error
-        self.put(namespace, key, data, ttl)
+        self.put(namespace, key, data, ttl, fence=fence)
 
     def get_json(self, namespace: str, key: str) -> Any:
         """Return what `put_json` set, or None where there is nothing.
@@ -210,7 +249,13 @@ class KeyValue(Handle):
             raise SerializationError(msg) from error
 
     def put_array(
-        self, namespace: str, key: str, array: npt.NDArray[Any], ttl: Duration | None = None
+        self,
+        namespace: str,
+        key: str,
+        array: npt.NDArray[Any],
+        ttl: Duration | None = None,
+        *,
+        fence: LockToken | None = None,
     ) -> None:
         """Set a key to a NumPy array, with its dtype and shape.
 
@@ -224,7 +269,7 @@ class KeyValue(Handle):
         if not isinstance(array, np.ndarray):
             msg = f"{type(array).__name__} for {_place(namespace, key)}: give a NumPy array"
             raise SerializationError(msg)
-        self.put(namespace, key, pack(array), ttl)
+        self.put(namespace, key, pack(array), ttl, fence=fence)
 
     def get_array(self, namespace: str, key: str) -> npt.NDArray[Any] | None:
         """Return what `put_array` set, or None where there is nothing.
@@ -252,6 +297,7 @@ class KeyValue(Handle):
         history: bool = False,
         ttl: Duration | None = None,
         retention: Duration | None = None,
+        fenced: str | None = None,
     ) -> None:
         """Set all options of a namespace (exactly this one, not those below it).
 
@@ -269,13 +315,17 @@ class KeyValue(Handle):
         retention
             Erase what has been hidden or superseded for this long; a time
             further back is a `HorizonError`.
+        fenced
+            Write only with this lock, as ``fence=token``. To forget and to
+            configure is not to write.
         """
         options = NamespaceOptions(
             history=history,
             ttl=None if ttl is None else micros(ttl, "ttl"),
             retention=None if retention is None else micros(retention, "retention"),
+            fenced=fenced,
         )
-        self._store.commit([Configure(namespace, options)])
+        self._commit([Configure(namespace, options)])
 
 
 def _place(namespace: object, key: object) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from nt_memory.columns import Table
+    from nt_memory.locks import LockToken
     from nt_memory.store import RawRecord
 
 _MAX_COMMIT = 2**64 - 1
@@ -28,7 +29,7 @@ _OUTCOME_FIELDS = ("reward", "payload", "known_at")
 class Remembering(Handle):
     """Records: written, settled and forgotten, each call one durable batch."""
 
-    def remember(self, record: Record) -> str:
+    def remember(self, record: Record, *, fence: LockToken | None = None) -> str:
         """Write a record, or a new version of the one with its id; return the id.
 
         A text is embedded in the space "text" where there is one.
@@ -52,9 +53,11 @@ class Remembering(Handle):
         ...     memory.get_record(id).kind
         'note'
         """
-        return self.remember_many([record])[0]
+        return self.remember_many([record], fence=fence)[0]
 
-    def remember_many(self, records: Iterable[Record] | Table) -> list[str]:
+    def remember_many(
+        self, records: Iterable[Record] | Table, *, fence: LockToken | None = None
+    ) -> list[str]:
         """Write several records in one batch, all or none; return their ids.
 
         A table is written without a Python object a row: a mapping of NumPy
@@ -113,13 +116,13 @@ class Remembering(Handle):
         {'close': 402.59}
         """
         if is_table(records):
-            return self._remember_table(records)
+            return self._remember_table(records, fence)
         raws = self._to_raw(list(cast("Iterable[Record]", records)))
         if not raws:
             return []
-        return list(self._store.commit([Write(raw) for raw in raws]).results)
+        return self._commit([Write(raw) for raw in raws], fence)
 
-    def _remember_table(self, given: Any) -> list[str]:
+    def _remember_table(self, given: Any, fence: LockToken | None) -> list[str]:
         from nt_memory._table import raw_table, with_vectors  # NumPy is loaded when it is needed
 
         table = raw_table(given)
@@ -127,7 +130,7 @@ class Remembering(Handle):
             return []
         if self._embedder is not None and table.text is not None:
             table = with_vectors(table, TEXT, self._embed)
-        return list(self._store.commit([WriteMany(table)]).results[0])
+        return list(self._commit([WriteMany(table)], fence)[0])
 
     def _to_raw(self, records: list[Record]) -> list[RawRecord]:
         for record in records:
@@ -156,6 +159,7 @@ class Remembering(Handle):
         known_at: datetime | None = None,
         *,
         revise: bool = False,
+        fence: LockToken | None = None,
     ) -> int:
         """Write what a record led to, as a new version; return the version's number.
 
@@ -194,7 +198,7 @@ class Remembering(Handle):
         (1.5, None)
         """
         raw = _outcome(outcome, known_at).to_raw()
-        return int(self._store.commit([Settle(id, raw, revise)]).results[0])
+        return int(self._commit([Settle(id, raw, revise)], fence)[0])
 
     def forget(self, what: str | Iterable[str] | Filter, *, dry_run: bool = False) -> int:
         """Erase the content of records, at all times; return how many.

@@ -10,29 +10,36 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from nt_memory._handle import refuse_to_copy
+from nt_memory._locking import TTL, current_owner, give_back, timeout_micros
+from nt_memory.clock import micros
 from nt_memory.errors import ClosedError
 from nt_memory.system import MemorySystem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine
     from pathlib import Path
     from types import TracebackType
 
     from typing_extensions import Self
 
-    from nt_memory.clock import Clock
+    from nt_memory.clock import Clock, Duration
     from nt_memory.config import MemoryConfig
     from nt_memory.embedding import EmbeddingProvider
-    from nt_memory.store import Store
+    from nt_memory.locks import LockToken
+    from nt_memory.store import LockWait, Store
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 MAX_WORKERS = 8
+# A lease may run out, and a manual clock be moved, without a word.
+_LOOK = 0.05
 
 
 def _in_pool(
@@ -42,9 +49,7 @@ def _in_pool(
 
     @functools.wraps(method)
     async def call(self: AsyncMemorySystem, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        if self._closed:
-            msg = "the memory was closed: open it again"
-            raise ClosedError(msg)
+        self._ensure_open()
         bound = functools.partial(method, self.sync, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._pool, bound)
 
@@ -64,6 +69,23 @@ def _at_once(
         return await pooled(self, *args, **kwargs)
 
     return call
+
+
+async def _lease(wait: LockWait, free: asyncio.Event, end: float) -> tuple[int, int]:
+    """Wait in a line until the lock is granted."""
+    try:
+        while True:
+            free.clear()
+            lease = wait.take()
+            if lease is not None:
+                return lease
+            left = end - time.monotonic()
+            if left <= 0:
+                wait.time_out()
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(free.wait(), min(left, _LOOK))
+    finally:
+        wait.leave()
 
 
 class AsyncMemorySystem:
@@ -140,6 +162,9 @@ class AsyncMemorySystem:
     increment = _in_pool(MemorySystem.increment)
     put_json = _in_pool(MemorySystem.put_json)
     put_array = _in_pool(MemorySystem.put_array)
+    release_lock = _in_pool(MemorySystem.release_lock)
+    extend_lock = _in_pool(MemorySystem.extend_lock)
+    is_locked = _in_pool(MemorySystem.is_locked)
     configure_namespace = _in_pool(MemorySystem.configure_namespace)
     remember = _in_pool(MemorySystem.remember)
     remember_many = _in_pool(MemorySystem.remember_many)
@@ -158,8 +183,76 @@ class AsyncMemorySystem:
     backup = _in_pool(MemorySystem.backup)
     compact = _in_pool(MemorySystem.compact)
 
+    async def acquire_lock(
+        self,
+        resource: str,
+        timeout: Duration,
+        *,
+        ttl: Duration = TTL,
+        owner: str | None = None,
+        reentrant: bool = False,
+    ) -> LockToken:
+        """Wait for a lock without a thread; the rest is as in `MemorySystem.acquire_lock`.
+
+        A task that is cancelled leaves the line.
+        """
+        self._ensure_open()
+        owner = current_owner() if owner is None else owner
+        end = time.monotonic() + timeout_micros(timeout) / 1e6
+        loop, free = asyncio.get_running_loop(), asyncio.Event()
+        request = functools.partial(
+            self.sync.locks.request,
+            resource,
+            owner,
+            micros(ttl, "ttl"),
+            functools.partial(loop.call_soon_threadsafe, free.set),
+            reentrant=reentrant,
+        )
+        answer = await loop.run_in_executor(self._pool, request)
+        lease = answer if isinstance(answer, tuple) else await _lease(answer, free, end)
+        return self.sync.token(resource, owner, lease)
+
+    @asynccontextmanager
+    async def lock(
+        self,
+        resource: str,
+        timeout: Duration,
+        *,
+        ttl: Duration = TTL,
+        owner: str | None = None,
+        reentrant: bool = False,
+    ) -> AsyncIterator[LockToken]:
+        """Hold a lock for a block; the rest is as in `MemorySystem.lock`.
+
+        Examples
+        --------
+        >>> import asyncio
+        >>> from nt_memory import AsyncMemorySystem
+        >>> async def main():
+        ...     async with await AsyncMemorySystem.open(":memory:") as memory:
+        ...         async with memory.lock("market_sync", timeout=1.0) as token:
+        ...             await memory.put("risk", "limit", b"5", fence=token)
+        ...         return await memory.is_locked("market_sync")
+        >>> asyncio.run(main())
+        False
+        """
+        token = await self.acquire_lock(
+            resource, timeout, ttl=ttl, owner=owner, reentrant=reentrant
+        )
+        try:
+            yield token
+        except BaseException:
+            give_back(self.sync, token)
+            raise
+        self.sync.release_lock(token)
+
     def __reduce__(self) -> NoReturn:
         refuse_to_copy(self)
+
+    def _ensure_open(self) -> None:
+        if self._closed:
+            msg = "the memory was closed: open it again"
+            raise ClosedError(msg)
 
     async def close(self) -> None:
         """Let what is running end, flush, and let go of the directory."""

@@ -72,6 +72,18 @@ class CoordinationError(NtMemoryError, RuntimeError):
     """Agents could not be coordinated."""
 
 
+class LockTimeoutError(CoordinationError, TimeoutError):
+    """A lock was not to be had in time; the message says who holds it and for how long."""
+
+
+class DeadlockError(CoordinationError):
+    """Owners would wait for each other; nobody waits because of it."""
+
+
+class StaleTokenError(CoordinationError):
+    """A lock is not held with this token any more, or a write needs one; nothing was written."""
+
+
 class SerializationError(NtMemoryError, ValueError):
     """A value cannot be encoded, or stored bytes cannot be decoded."""
 

@@ -71,11 +71,15 @@ class RawRecord:
 
 @dataclass(frozen=True, slots=True)
 class NamespaceOptions:
-    """What `Configure` sets for one namespace (durations in microseconds)."""
+    """What `Configure` sets for one namespace (durations in microseconds).
+
+    ``fenced`` names the lock without which nothing is written there.
+    """
 
     history: bool = False
     ttl: int | None = None
     retention: int | None = None
+    fenced: str | None = None
 
 
 # --- operations of a batch -------------------------------------------------
@@ -176,8 +180,26 @@ class Configure:
     options: NamespaceOptions
 
 
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Precondition: a lock is held with this number, and stays so until the batch is done."""
+
+    resource: str
+    number: int
+
+
 Op: TypeAlias = (
-    Put | Delete | Increment | Expect | ExpectNew | Write | WriteMany | Settle | Forget | Configure
+    Put
+    | Delete
+    | Increment
+    | Expect
+    | ExpectNew
+    | Write
+    | WriteMany
+    | Settle
+    | Forget
+    | Configure
+    | Fence
 )
 
 
@@ -382,4 +404,72 @@ class OnDisk(Protocol):
 
     def compact(self, progress: Callable[[int], object] | None = None, /) -> tuple[int, int]:
         """Give back the room that the files do not need; return their bytes before and after."""
+        ...
+
+
+@runtime_checkable
+class Coordinating(Protocol):
+    """What a store that agents share can do as well."""
+
+    def locks(self) -> Locks:
+        """Return its locks."""
+        ...
+
+
+class Locks(Protocol):
+    """Leases of a store; a lease is its number (the fence) and how long it still lives.
+
+    Durations are microseconds; ``timeout`` counts the machine's time.
+    """
+
+    @property
+    def identity(self) -> int:
+        """What tells this store's tokens from another's."""
+        ...
+
+    def acquire(
+        self, resource: str, owner: str, ttl: int, timeout: int, /, *, reentrant: bool
+    ) -> tuple[int, int]:
+        """Wait for a lock."""
+        ...
+
+    def request(
+        self,
+        resource: str,
+        owner: str,
+        ttl: int,
+        waker: Callable[[], object],
+        /,
+        *,
+        reentrant: bool,
+    ) -> tuple[int, int] | LockWait:
+        """Return a lease, or a place in the line; ``waker`` is called when there is one to take."""
+        ...
+
+    def release(self, resource: str, number: int, /) -> None:
+        """Give a lock back."""
+        ...
+
+    def extend(self, resource: str, number: int, ttl: int, /) -> int:
+        """Have a lock live so long from now, if that is longer; return how long it lives."""
+        ...
+
+    def holder(self, resource: str, /) -> tuple[str, int, int] | None:
+        """Return the owner, the number and how long it still lives, of a resource that is held."""
+        ...
+
+
+class LockWait(Protocol):
+    """A place in the line for a lock."""
+
+    def take(self) -> tuple[int, int] | None:
+        """Return the lease, where it is granted."""
+        ...
+
+    def leave(self) -> None:
+        """Leave the line."""
+        ...
+
+    def time_out(self) -> None:
+        """Leave the line with a LockTimeoutError that says who is in the way."""
         ...

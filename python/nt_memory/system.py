@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from nt_memory._exchanging import Exchanging
 from nt_memory._handle import TEXT, refuse_to_copy, text_encoder
 from nt_memory._keyvalue import KeyValue
+from nt_memory._locking import Locking
 from nt_memory._recalling import Recalling
 from nt_memory._remembering import Remembering
 from nt_memory._shown import shown
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from nt_memory.store import Store
 
 
-class MemorySystem(KeyValue, Remembering, Recalling, Exchanging):
+class MemorySystem(KeyValue, Remembering, Recalling, Locking, Exchanging):
     """A memory for agents: values by key, records by time and likeness.
 
     What a call has written is on the disk when it returns (durability

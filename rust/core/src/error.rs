@@ -48,6 +48,15 @@ pub enum Error {
     /// A precondition does not hold.
     #[error("{0}")]
     Conflict(String),
+    /// A lock was not to be had in time.
+    #[error("{0}")]
+    LockTimeout(String),
+    /// Owners would wait for each other.
+    #[error("{0}")]
+    Deadlock(String),
+    /// A lock is not held with this number any more, or a write lacks one.
+    #[error("{0}")]
+    Stale(String),
     /// No record has this id.
     #[error("{0}")]
     NotFound(String),

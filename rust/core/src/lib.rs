@@ -22,6 +22,7 @@
 mod catalog;
 mod clock;
 mod column;
+mod coordination;
 mod disk;
 mod embedding;
 mod error;
@@ -41,6 +42,7 @@ pub mod tier;
 mod workers;
 
 pub use clock::Clock;
+pub use coordination::locks::{DistributedLock, LockLease, LockRequest, LockWait, Locking, Waker};
 pub use embedding::Embedding;
 pub use error::{Error, Result};
 pub use filter::{Filter, Op, Operand};

@@ -8,12 +8,15 @@ mod locks;
 mod sync;
 mod table;
 
-#[cfg(all(test, feature = "loom"))]
+#[cfg(test)]
+#[cfg(feature = "loom")]
 mod loom_tests;
-#[cfg(all(test, not(feature = "loom")))]
+#[cfg(test)]
+#[cfg(not(feature = "loom"))]
 mod model_tests;
-#[cfg(all(test, not(feature = "loom")))]
+#[cfg(test)]
+#[cfg(not(feature = "loom"))]
 mod tests;
 
-pub use locks::{Acquired, Locks, Pending};
+pub use locks::{Acquired, Locks, Pending, Waker};
 pub use table::{Ask, Lease, Refusal, Stale, Taken};

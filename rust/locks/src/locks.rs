@@ -141,7 +141,9 @@ impl Locks {
             shared.signals.remove(&pending.ticket);
         }
         drop(shared);
-        woken.into_iter().for_each(|signal| signal.set());
+        for signal in woken {
+            signal.set();
+        }
         match taken {
             Taken::Granted(lease) => Ok(lease),
             taken => Err((pending, taken)),

@@ -255,16 +255,14 @@ impl Table {
     pub(crate) fn cancel(&mut self, ticket: Ticket, now: u64) -> Option<Ticket> {
         let waiter = self.waiters.remove(&ticket)?;
         let name = Arc::clone(&waiter.ask.resource);
-        match waiter.granted {
-            Some(number) => self.release(&name, number, now).ok().flatten(),
-            None => {
-                self.no_longer_wants(&waiter.ask);
-                if let Some(resource) = self.resources.get_mut(&name) {
-                    resource.waiting.retain(|other| *other != ticket);
-                }
-                self.settle(&name, now)
-            }
+        if let Some(number) = waiter.granted {
+            return self.release(&name, number, now).ok().flatten();
         }
+        self.no_longer_wants(&waiter.ask);
+        if let Some(resource) = self.resources.get_mut(&name) {
+            resource.waiting.retain(|other| *other != ticket);
+        }
+        self.settle(&name, now)
     }
 
     /// Give a lease back, or one of the times that its owner took it; the next in the line.

@@ -51,6 +51,13 @@ struct Options {
     history: bool,
     ttl: Option<i64>,
     retention: Option<i64>,
+    fenced: Option<String>,
+}
+
+#[derive(FromPyObject)]
+struct Fence {
+    resource: String,
+    number: u64,
 }
 
 #[derive(FromPyObject)]
@@ -91,8 +98,12 @@ pub(crate) fn operation(operation: &Bound<'_, PyAny>) -> PyResult<Operation> {
         "Forget" => Operation::Forget { ids: operation.getattr("ids")?.extract()? },
         "Configure" => {
             let Configure { namespace, options } = operation.extract()?;
-            let Options { history, ttl, retention } = options;
-            Operation::Configure { namespace, options: NamespaceOptions { history, ttl, retention } }
+            let Options { history, ttl, retention, fenced } = options;
+            Operation::Configure { namespace, options: NamespaceOptions { history, ttl, retention, fenced } }
+        }
+        "Fence" => {
+            let Fence { resource, number } = operation.extract()?;
+            Operation::Fence { resource, number }
         }
         other => {
             return Err(PyTypeError::new_err(format!(
@@ -120,5 +131,5 @@ pub(crate) fn commit<'py>(py: Python<'py>, commit: &Commit) -> PyResult<Bound<'p
 
 pub(crate) fn options(py: Python<'_>, options: NamespaceOptions) -> PyResult<Bound<'_, PyAny>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    class(py, &CLASS, "NamespaceOptions")?.call1((options.history, options.ttl, options.retention))
+    class(py, &CLASS, "NamespaceOptions")?.call1((options.history, options.ttl, options.retention, options.fenced))
 }

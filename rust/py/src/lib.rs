@@ -6,6 +6,7 @@ mod batch;
 mod clock;
 mod config;
 mod errors;
+mod locks;
 mod namespace;
 mod pack;
 mod query;
@@ -34,6 +35,8 @@ fn _panic(py: Python<'_>) -> PyResult<()> {
 #[pymodule(gil_used = true)]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<clock::PyClock>()?;
+    module.add_class::<locks::PyLocks>()?;
+    module.add_class::<locks::PyLockWait>()?;
     module.add_class::<namespace::PyNamespace>()?;
     module.add_class::<store::PyStore>()?;
     module.add_class::<vectors::PyVectorStore>()?;

@@ -11,6 +11,7 @@ use pyo3::types::{PyBytes, PyDict};
 use crate::clock::PyClock;
 use crate::config::{SpaceTuple, VectorTuple, cold_engine, space, vector_config};
 use crate::errors::{Plain, guarded, guarded_short, plain, to_python};
+use crate::locks::PyLocks;
 use crate::waiting::{SLICE, interruptible, wait, with_progress};
 use crate::{batch, query, record};
 
@@ -272,6 +273,11 @@ impl PyStore {
     fn recall_log<'py>(&self, py: Python<'py>, id: Plain<&str>) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let entry = guarded(py, || self.inner.recall_log(id.0))?;
         Ok(entry.map(|entry| PyBytes::new(py, &entry)))
+    }
+
+    /// The locks of the store.
+    fn locks(&self) -> PyLocks {
+        PyLocks::of(&self.inner)
     }
 
     /// Return a fresh ULID.

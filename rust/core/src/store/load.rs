@@ -2,7 +2,7 @@
 
 use super::indexer::give_back_memory;
 use super::snapshot::{self, Claims, Owner};
-use super::state::{FORMAT, HEAD, Head, IDENTITY, NamespaceState, Namespaces, SPACES};
+use super::state::{FORMAT, HEAD, Head, IDENTITY, NUMBERS, NamespaceState, Namespaces, SPACES};
 use super::{Shared, StoreConfig};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
@@ -20,6 +20,8 @@ const MANY: usize = 100_000;
 pub(super) struct Loaded {
     pub shared: Shared,
     pub identity: u128,
+    /// Of a lock: what was allowed may have been granted.
+    pub last_number: u64,
     pub notices: Vec<String>,
 }
 
@@ -55,7 +57,9 @@ pub(super) fn load(cold: &dyn ColdStore, config: &StoreConfig) -> Result<Loaded>
         cold.forget_reads()?;
         give_back_memory();
     }
-    Ok(Loaded { shared: Shared { catalog, namespaces: load_namespaces(cold)?, head }, identity, notices })
+    let last_number = state_row(cold, NUMBERS)?.unwrap_or(0);
+    let shared = Shared { catalog, namespaces: load_namespaces(cold)?, head };
+    Ok(Loaded { shared, identity, last_number, notices })
 }
 
 fn state_row<T: serde::de::DeserializeOwned>(cold: &dyn ColdStore, name: &str) -> Result<Option<T>> {

@@ -9,9 +9,11 @@ mod index;
 mod indexer;
 mod load;
 mod lock;
+mod locking;
 mod matcher;
 mod ops;
 mod plan;
+mod plan_fences;
 mod plan_records;
 mod queue;
 mod ranking;
@@ -45,6 +47,7 @@ use self::queue::Queue;
 use self::state::{Head, NamespaceState, Namespaces};
 use crate::catalog::{Catalog, Entry};
 use crate::clock::Clock;
+use crate::coordination::locks::DistributedLock;
 use crate::error::{Error, Result};
 use crate::fork;
 use crate::ids::IdSource;
@@ -79,6 +82,9 @@ pub(crate) struct Inner {
     pub shared: Lock<Shared>,
     cold: RwLock<Option<Box<dyn ColdStore>>>,
     pub queue: Queue,
+    pub locks: DistributedLock,
+    /// Held while numbers of locks are written.
+    reserving: Mutex<()>,
     indexing: indexer::Signal,
     /// Held by the committer from the first row to the last effect, so that who holds it finds disk
     /// and memory at one commit.
@@ -197,7 +203,7 @@ impl Store {
         let lock = config.path.as_deref().map(lock_directory).transpose()?;
         let directory = config.path.clone().unwrap_or_default();
         let cold = config.engine.open(&directory, config.cold_cache_bytes())?;
-        let Loaded { shared, identity, notices } = match load::load(cold.as_ref(), &config) {
+        let Loaded { shared, identity, last_number, notices } = match load::load(cold.as_ref(), &config) {
             Ok(loaded) => loaded,
             Err(error) => {
                 let_go(cold, true);
@@ -212,6 +218,8 @@ impl Store {
             shared: Lock::new(shared),
             cold: RwLock::new(Some(cold)),
             queue: Queue::default(),
+            locks: DistributedLock::after(Arc::clone(&config.clock), last_number),
+            reserving: Mutex::default(),
             indexing: indexer::Signal::default(),
             writing: Mutex::default(),
             identity,

@@ -7,7 +7,7 @@ use crate::record::{Outcome, Record};
 use crate::table::Table;
 
 /// Options of one namespace; durations in microseconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamespaceOptions {
     /// Keep earlier values of keys.
     pub history: bool,
@@ -15,6 +15,9 @@ pub struct NamespaceOptions {
     pub ttl: Option<i64>,
     /// How far back in time the namespace can be asked.
     pub retention: Option<i64>,
+    /// Lock without which nothing is written.
+    #[serde(default)]
+    pub fenced: Option<String>,
 }
 
 /// One operation of a batch.
@@ -39,6 +42,10 @@ pub enum Operation {
     Settle { id: String, outcome: Outcome, revise: bool },
     /// Erase content, leave tombstones.
     Forget { ids: Vec<String> },
+    /// Precondition: a lock is held with this number; nobody else gets it before the batch is done.
+    Fence { resource: String, number: u64 },
+    /// Allow the numbers of locks up to this one.
+    AllowNumbers { last: u64 },
     /// Set a namespace's options.
     Configure { namespace: String, options: NamespaceOptions },
 }

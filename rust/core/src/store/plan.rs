@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::ops::{Answer, NamespaceOptions, Operation};
 use super::state::{Counts, NamespaceState};
 use super::{Inner, Shared};
+use crate::coordination::locks::{Writing, check_name};
 use crate::embedding::Embedding;
 use crate::error::{Error, Result, value_error};
 use crate::namespace::{self, Namespace};
@@ -91,6 +92,8 @@ pub(crate) struct Staged {
     /// Records whose versions in the catalogue no longer count.
     pub purged: HashSet<String>,
     pub namespaces: HashMap<String, NamespaceState>,
+    /// Locks that nobody else gets before all of it is done.
+    pub writing: Vec<Writing>,
 }
 
 impl Staged {
@@ -119,6 +122,7 @@ impl Staged {
         self.forgotten.extend(batch.forgotten);
         self.purged.extend(batch.purged);
         self.namespaces.extend(batch.namespaces);
+        self.writing.extend(batch.writing);
     }
 }
 
@@ -140,6 +144,7 @@ impl<'a> Planner<'a> {
         if operations.is_empty() {
             return value_error("a batch has no operations; commit at least one");
         }
+        self.begin_writes(operations)?;
         let mut answers = Vec::with_capacity(operations.len());
         for (index, operation) in operations.iter().enumerate() {
             answers.push(self.operation(u32::try_from(index).unwrap_or(u32::MAX), operation)?);
@@ -151,6 +156,7 @@ impl<'a> Planner<'a> {
         match operation {
             Operation::Put { namespace, key, value, ttl } => {
                 check(namespace, key)?;
+                self.ensure_fence(namespace)?;
                 let expires_at = self.expiry(namespace, *ttl)?;
                 self.put(index, namespace, key, value, expires_at)
             }
@@ -162,7 +168,9 @@ impl<'a> Planner<'a> {
             Operation::WriteMany(table) => self.write_many(table),
             Operation::Settle { id, outcome, revise } => self.settle(id, outcome, *revise),
             Operation::Forget { ids } => self.forget(ids),
-            Operation::Configure { namespace, options } => self.configure(index, namespace, *options),
+            Operation::Fence { .. } => Ok(Answer::None),
+            Operation::AllowNumbers { last } => self.allow_numbers(*last),
+            Operation::Configure { namespace, options } => self.configure(index, namespace, options.clone()),
         }
     }
 
@@ -188,6 +196,7 @@ impl<'a> Planner<'a> {
 
     fn delete(&mut self, index: u32, namespace: &str, key: &str) -> Result<Answer> {
         check(namespace, key)?;
+        self.ensure_fence(namespace)?;
         let live = self.live(namespace, key)?.is_some();
         let row_key = keys::value(namespace, key);
         if self.get(&row_key)?.is_some() {
@@ -209,6 +218,7 @@ impl<'a> Planner<'a> {
 
     fn increment(&mut self, index: u32, namespace: &str, key: &str, by: i64, ttl: Option<i64>) -> Result<Answer> {
         check(namespace, key)?;
+        self.ensure_fence(namespace)?;
         let (current, expires_at) = match self.live(namespace, key)? {
             None => (0, self.expiry(namespace, ttl)?),
             Some((expires_at, value)) => (parse_counter(namespace, key, &value)?, expires_at),
@@ -240,12 +250,16 @@ impl<'a> Planner<'a> {
                 return value_error(format!("{field} of {namespace:?} is not positive; leave it out for none"));
             }
         }
+        if let Some(resource) = &options.fenced {
+            check_name("fenced", resource)?;
+        }
         let before = self.namespace(namespace).unwrap_or_default();
         let horizon = before.horizon_at(self.now);
+        let kept = options.history;
         let mut state = NamespaceState { options, horizon, ..before };
-        if options.history != before.options.history {
-            state.history_since = options.history.then_some(self.now);
-            self.begin_history(index, namespace, options.history)?;
+        if kept != before.options.history {
+            state.history_since = kept.then_some(self.now);
+            self.begin_history(index, namespace, kept)?;
         }
         self.set_namespace(namespace.to_owned(), state)?;
         Ok(Answer::None)
@@ -272,7 +286,7 @@ impl<'a> Planner<'a> {
 
     pub(super) fn set_namespace(&mut self, name: String, state: NamespaceState) -> Result<()> {
         self.own.rows.insert(keys::named(keys::NAMESPACE, &name), Some(record::encode(&state)?.into()));
-        self.own.namespaces.insert(name.clone(), state);
+        self.own.namespaces.insert(name.clone(), state.clone());
         self.own.effects.push(Effect::Namespace(name, state));
         Ok(())
     }
@@ -294,7 +308,7 @@ impl<'a> Planner<'a> {
     /// The same for who holds the lock.
     pub(crate) fn namespace_in(&self, shared: &Shared, name: &str) -> Option<NamespaceState> {
         let staged = self.own.namespaces.get(name).or_else(|| self.group.namespaces.get(name));
-        staged.or_else(|| shared.namespace(name)).copied()
+        staged.or_else(|| shared.namespace(name)).cloned()
     }
 
     /// The value that a reader would get, with its expiry.

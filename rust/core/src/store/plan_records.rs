@@ -72,6 +72,7 @@ impl Planner<'_> {
     fn write_checked(&mut self, record: &Record) -> Result<String> {
         record.validate()?;
         Namespace::validate(&record.namespace)?;
+        self.ensure_fence(&record.namespace)?;
         // They are brought to unit length again when they are applied: that is less than to keep them.
         self.inner.shared.read().catalog.units(&record.embeddings)?;
         let id = if record.id.is_empty() { self.inner.ids.next(&self.inner.clock)? } else { record.id.clone() };
@@ -113,6 +114,7 @@ impl Planner<'_> {
         validate_outcome(outcome)?;
         let known = self.known(id)?.ok_or_else(|| not_found(id))?;
         let base = self.meta(id, known.latest.2)?;
+        self.ensure_fence(&base.namespace)?;
         if let Some(before) = base.outcome.filter(|_| !revise) {
             return Err(Error::Settled(format!(
                 "record {id} has an outcome (reward {}); pass revise=True to correct it",

@@ -101,7 +101,7 @@ impl Store {
         self.inner.ensure_usable()?;
         Namespace::validate(namespace)?;
         namespace::validate_key(key)?;
-        let state = self.inner.shared.read().namespace(namespace).copied().unwrap_or_default();
+        let state = self.inner.shared.read().namespace(namespace).cloned().unwrap_or_default();
         if !state.options.history {
             return value_error(format!(
                 "{namespace:?} keeps no history, so as_of cannot be answered; configure_namespace({namespace:?}, history=True) keeps it from then on"
@@ -222,7 +222,7 @@ impl Store {
     /// For a store that cannot be used.
     pub fn namespace_options(&self, namespace: &str) -> Result<NamespaceOptions> {
         self.inner.ensure_usable()?;
-        Ok(self.inner.shared.read().namespace(namespace).map(|state| state.options).unwrap_or_default())
+        Ok(self.inner.shared.read().namespace(namespace).map(|state| state.options.clone()).unwrap_or_default())
     }
 
     /// Every configured namespace with its options.
@@ -232,7 +232,7 @@ impl Store {
     pub fn configured(&self) -> Result<Vec<(String, NamespaceOptions)>> {
         self.inner.ensure_usable()?;
         let shared = self.inner.shared.read();
-        Ok(shared.namespaces.iter().map(|(name, state)| (name.clone(), state.options)).collect())
+        Ok(shared.namespaces.iter().map(|(name, state)| (name.clone(), state.options.clone())).collect())
     }
 
     /// Records, tombstones included.

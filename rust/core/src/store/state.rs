@@ -10,6 +10,8 @@ pub(crate) const FORMAT: u32 = 1;
 pub(crate) const HEAD: &str = "head";
 pub(crate) const SPACES: &str = "spaces";
 pub(crate) const IDENTITY: &str = "identity";
+/// The last number that a lock may be granted with.
+pub(crate) const NUMBERS: &str = "numbers";
 
 /// Running numbers; rewritten with every group, so that `verify` has something to compare with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +48,7 @@ impl std::ops::AddAssign for Counts {
 }
 
 /// A configured namespace.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NamespaceState {
     pub options: NamespaceOptions,
     /// A horizon that was reached and stays, whatever the retention becomes.

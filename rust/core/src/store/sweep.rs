@@ -192,7 +192,7 @@ fn erase_history(inner: &Inner, namespace: &str, horizon: i64, work: &mut Staged
 /// Keep the horizon that rows were erased for.
 fn raise_horizon(catalog: &Catalog, name: &str, state: &NamespaceState, horizon: i64, work: &mut Staged) -> Result<()> {
     let commit = state.commit.max(catalog.greatest_commit(name, horizon));
-    let state = NamespaceState { horizon: Some(horizon), commit, ..*state };
+    let state = NamespaceState { horizon: Some(horizon), commit, ..state.clone() };
     work.rows.insert(keys::named(keys::NAMESPACE, name), Some(record::encode(&state)?.into()));
     work.effects.push(Effect::Namespace(name.to_owned(), state));
     Ok(())

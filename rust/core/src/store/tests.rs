@@ -151,9 +151,9 @@ fn a_filter_is_compared_inside_the_search() {
 #[test]
 fn retention_moves_the_horizon_and_erases_what_it_hides() {
     let (store, clock) = memory();
-    let options = NamespaceOptions { history: true, ttl: Some(DAY), retention: Some(10 * DAY) };
+    let options = NamespaceOptions { history: true, ttl: Some(DAY), retention: Some(10 * DAY), fenced: None };
     for namespace in ["n", "trades"] {
-        store.commit(vec![Operation::Configure { namespace: namespace.into(), options }]).unwrap();
+        store.commit(vec![Operation::Configure { namespace: namespace.into(), options: options.clone() }]).unwrap();
     }
     let now = clock.now_us();
     store.commit(vec![put("a", b"1"), write(record("a", now, [1.0, 0.0, 0.0, 0.0]))]).unwrap();

@@ -1,0 +1,3 @@
+//! How agents of one store work together.
+
+pub(crate) mod locks;

@@ -1,0 +1,35 @@
+//! Writes that carry the number of a lock.
+
+use super::ops::{Answer, Operation};
+use super::plan::Planner;
+use super::state::NUMBERS;
+use crate::error::{Error, Result};
+use crate::{keys, record};
+
+impl Planner<'_> {
+    /// Hold the locks that the batch names until all of it is done.
+    pub(super) fn begin_writes(&mut self, operations: &[Operation]) -> Result<()> {
+        for operation in operations {
+            if let Operation::Fence { resource, number } = operation {
+                self.own.writing.push(self.inner.locks.begin_write(resource, *number)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the batch has the lock that a namespace asks for.
+    pub(super) fn ensure_fence(&self, namespace: &str) -> Result<()> {
+        let Some(resource) = self.namespace(namespace).and_then(|state| state.options.fenced) else { return Ok(()) };
+        if self.own.writing.iter().any(|writing| writing.is_of(&resource)) {
+            return Ok(());
+        }
+        Err(Error::Stale(format!(
+            "{namespace:?} is written with the lock {resource:?} only; acquire it, and pass fence=token"
+        )))
+    }
+
+    pub(super) fn allow_numbers(&mut self, last: u64) -> Result<Answer> {
+        self.own.rows.insert(keys::named(keys::STATE, NUMBERS), Some(record::encode(&last)?.into()));
+        Ok(Answer::None)
+    }
+}
