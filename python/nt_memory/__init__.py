@@ -8,6 +8,7 @@ from nt_memory.clock import Bars, Clock, ManualClock, SystemClock
 from nt_memory.config import CacheConfig, MemoryConfig, VectorConfig, VectorSpace
 from nt_memory.embedding import EmbeddingProvider, HashingEmbedding
 from nt_memory.errors import (
+    AccessDeniedError,
     CacheError,
     ClosedError,
     ConflictError,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from nt_memory.aio import AsyncMemorySystem
 
 __all__ = [
+    "AccessDeniedError",
     "AsyncMemorySystem",
     "Bars",
     "CacheConfig",

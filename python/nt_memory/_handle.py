@@ -33,6 +33,7 @@ class Handle:
         self._store = store
         self._clock = clock
         self._embedder = embedder
+        self._agent_id: str | None = None
         self.__locks: Locks | None = None
 
     @property
@@ -45,11 +46,19 @@ class Handle:
             The store has none.
         """
         if self.__locks is None:
-            if not isinstance(self._store, Coordinating):
-                msg = f"{type(self._store).__name__} has no locks: open an embedded memory"
-                raise CoordinationError(msg)
-            self.__locks = self._store.locks()
+            self.__locks = self._coordinating().locks()
         return self.__locks
+
+    def _coordinating(self) -> Coordinating:
+        if isinstance(self._store, Coordinating):
+            return self._store
+        msg = f"{type(self._store).__name__} has no locks and no agents: open an embedded memory"
+        raise CoordinationError(msg)
+
+    @property
+    def agent_id(self) -> str | None:
+        """The agent in whose hands the memory is; None for its owner."""
+        return self._agent_id
 
     def _commit(self, ops: Sequence[Op], fence: LockToken | None = None) -> list[Any]:
         """Commit a batch, with a lock or without; return one result an operation."""

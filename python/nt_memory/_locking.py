@@ -51,7 +51,8 @@ class Locking(Handle):
         ttl
             1 ms to a day of the memory's clock.
         owner
-            Who holds it: by default this task, else this thread.
+            Who holds it: by default this task, else this thread.  Through an
+            agent's handle it is the agent.
         reentrant
             Whether an owner that holds it gets it once more, with the same
             number; it is given back as often.
@@ -75,7 +76,7 @@ class Locking(Handle):
         ...     memory.is_locked("market_sync")
         False
         """
-        owner = current_owner() if owner is None else owner
+        owner = self.owner(owner)
         lease = self.locks.acquire(
             resource, owner, micros(ttl, "ttl"), timeout_micros(timeout), reentrant=reentrant
         )
@@ -141,6 +142,12 @@ class Locking(Handle):
             give_back(self, token)
             raise
         self.release_lock(token)
+
+    def owner(self, owner: str | None) -> str:
+        """Return who asks for a lock: the agent, else who was named, else this task or thread."""
+        if self.agent_id is not None:
+            return self.agent_id
+        return current_owner() if owner is None else owner
 
     def token(self, resource: str, owner: str, lease: tuple[int, int]) -> LockToken:
         """Return the token of a lease that the store granted."""

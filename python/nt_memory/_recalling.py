@@ -144,8 +144,13 @@ class Recalling(Handle):
             diversity=finite("diversity", diversity, 0.0, 1.0),
             min_trust=None if min_trust is None else finite("min_trust", min_trust, 0.0, 1.0),
             exact=exact,
+            within=self._within(),
         )
         return self._ask(query, strict=strict, log=log)
+
+    def _within(self) -> list[str] | None:
+        """Return what an agent reads, so that a recall is computed again within the same."""
+        return None if self._agent_id is None else self._coordinating().readable()
 
     def _ask(self, query: Query, *, strict: bool, log: bool) -> Recall:
         now = self._clock.native.now_us()

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from nt_memory._handle import refuse_to_copy
-from nt_memory._locking import TTL, current_owner, give_back, timeout_micros
+from nt_memory._locking import TTL, give_back, timeout_micros
 from nt_memory.clock import micros
 from nt_memory.errors import ClosedError
 from nt_memory.system import MemorySystem
@@ -183,6 +183,14 @@ class AsyncMemorySystem:
     backup = _in_pool(MemorySystem.backup)
     compact = _in_pool(MemorySystem.compact)
 
+    def agent(self, agent_id: str) -> AsyncMemorySystem:
+        """Return the memory in the hands of an agent, as `MemorySystem.agent` does."""
+        return AsyncMemorySystem(self.sync.agent(agent_id))
+
+    grant = _in_pool(MemorySystem.grant)
+    revoke = _in_pool(MemorySystem.revoke)
+    rights = _in_pool(MemorySystem.rights)
+
     async def acquire_lock(
         self,
         resource: str,
@@ -197,7 +205,7 @@ class AsyncMemorySystem:
         A task that is cancelled leaves the line.
         """
         self._ensure_open()
-        owner = current_owner() if owner is None else owner
+        owner = self.sync.owner(owner)
         end = time.monotonic() + timeout_micros(timeout) / 1e6
         loop, free = asyncio.get_running_loop(), asyncio.Event()
         request = functools.partial(

@@ -84,6 +84,10 @@ class StaleTokenError(CoordinationError):
     """A lock is not held with this token any more, or a write needs one; nothing was written."""
 
 
+class AccessDeniedError(NtMemoryError, PermissionError):
+    """An agent may not do this; nothing was read or written."""
+
+
 class SerializationError(NtMemoryError, ValueError):
     """A value cannot be encoded, or stored bytes cannot be decoded."""
 

@@ -188,6 +188,15 @@ class Fence:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class SetRights:
+    """Set the paths that an agent reads and writes beside its own; none of either for no rights."""
+
+    agent: str
+    read: Sequence[str] = ()
+    write: Sequence[str] = ()
+
+
 Op: TypeAlias = (
     Put
     | Delete
@@ -200,6 +209,7 @@ Op: TypeAlias = (
     | Forget
     | Configure
     | Fence
+    | SetRights
 )
 
 
@@ -224,7 +234,8 @@ class Query:
     ``weights`` are (similarity, recency, importance, outcome).  ``exact``
     False lets an index answer, True looks at every match, None lets an index
     answer where that changes nothing but speed and recall.  ``bodies`` False
-    leaves ``Match.record`` None.
+    leaves ``Match.record`` None.  ``within`` are namespaces, each with all below
+    it, beyond which nothing is seen.
     """
 
     space: str = "state"
@@ -242,6 +253,7 @@ class Query:
     min_trust: float | None = None
     exact: bool | None = None
     bodies: bool = True
+    within: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,6 +425,18 @@ class Coordinating(Protocol):
 
     def locks(self) -> Locks:
         """Return its locks."""
+        ...
+
+    def agent(self, agent_id: str, /) -> Store:
+        """Return the store in the hands of an agent: each call is allowed or an AccessDeniedError."""
+        ...
+
+    def rights(self, agent_id: str, /) -> tuple[list[str], list[str]]:
+        """Return the paths that an agent reads and writes beside its own."""
+        ...
+
+    def readable(self) -> list[str] | None:
+        """Return the paths that this handle reads; None where all are."""
         ...
 
 

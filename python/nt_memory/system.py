@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from nt_memory._agents import Agents
 from nt_memory._exchanging import Exchanging
 from nt_memory._handle import TEXT, refuse_to_copy, text_encoder
 from nt_memory._keyvalue import KeyValue
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from nt_memory.store import Store
 
 
-class MemorySystem(KeyValue, Remembering, Recalling, Locking, Exchanging):
+class MemorySystem(KeyValue, Remembering, Recalling, Locking, Agents, Exchanging):
     """A memory for agents: values by key, records by time and likeness.
 
     What a call has written is on the disk when it returns (durability
@@ -86,6 +87,36 @@ class MemorySystem(KeyValue, Remembering, Recalling, Locking, Exchanging):
             # of Python between, a hit costs half as much.
             self.__dict__["get"] = store.get
         super().__init__(config, store, clock, encoder)
+
+    def agent(self, agent_id: str) -> MemorySystem:
+        """Return this memory in the hands of an agent.
+
+        Every call through it is checked in the engine: the agent has its own
+        namespace ``swarm/<agent_id>``, reads what is ``shared``, and has what
+        `grant` gave it.  What it writes says that it wrote it, and its locks
+        are its own.  This holds honest agents apart; code of the same process
+        can always reach the memory itself.
+
+        Raises
+        ------
+        NamespaceError
+            The id is no single segment of ``[A-Za-z0-9._-]``.
+        AccessDeniedError
+            From an agent's handle.
+
+        Examples
+        --------
+        >>> from nt_memory import MemorySystem, Namespace
+        >>> with MemorySystem(":memory:") as memory:
+        ...     hedge = memory.agent("hedge")
+        ...     hedge.put(Namespace.agent_prefix("hedge"), "limit", b"5")
+        ...     memory.get("swarm/hedge", "limit")
+        b'5'
+        """
+        store = self._coordinating().agent(agent_id)
+        made = MemorySystem(self._config, clock=self._clock, store=store, embedder=self._embedder)
+        made._agent_id = agent_id
+        return made
 
     @property
     def clock(self) -> Clock:

@@ -57,6 +57,9 @@ pub enum Error {
     /// A lock is not held with this number any more, or a write lacks one.
     #[error("{0}")]
     Stale(String),
+    /// An agent may not do this.
+    #[error("{0}")]
+    Denied(String),
     /// No record has this id.
     #[error("{0}")]
     NotFound(String),

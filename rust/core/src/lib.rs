@@ -42,6 +42,7 @@ pub mod tier;
 mod workers;
 
 pub use clock::Clock;
+pub use coordination::access::{Handle, Rights, SHARED};
 pub use coordination::locks::{DistributedLock, LockLease, LockRequest, LockWait, Locking, Waker};
 pub use embedding::Embedding;
 pub use error::{Error, Result};

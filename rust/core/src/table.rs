@@ -40,6 +40,16 @@ impl Texts {
         Ok(Self { data, offsets, rows })
     }
 
+    /// One word in every row.
+    fn repeated(word: &str, rows: usize) -> Self {
+        Self { data: word.to_owned(), offsets: vec![0, word.len()], rows: vec![0; rows] }
+    }
+
+    /// Words of the column; one that no row has may be among them.
+    fn words(&self) -> impl Iterator<Item = &str> {
+        self.offsets.windows(2).filter_map(|bounds| self.data.get(bounds[0]..bounds[1]))
+    }
+
     /// Rows there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -169,6 +179,16 @@ impl Table {
             return value_error(format!("row {row}: event_time is not given; every record has one"));
         }
         Ok(())
+    }
+
+    /// Namespaces of the rows.
+    pub(crate) fn namespaces(&self) -> impl Iterator<Item = &str> {
+        self.namespace.words()
+    }
+
+    /// Say who writes it.
+    pub(crate) fn set_writer(&mut self, writer: &str) {
+        self.writer = Some(Texts::repeated(writer, self.rows));
     }
 
     fn lengths(&self) -> Vec<(&str, usize)> {

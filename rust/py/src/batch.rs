@@ -1,6 +1,6 @@
 //! Operations of a batch in, its commit out.
 
-use nt_memory::{Answer, Commit, NamespaceOptions, Operation};
+use nt_memory::{Answer, Commit, NamespaceOptions, Operation, Rights};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -55,6 +55,13 @@ struct Options {
 }
 
 #[derive(FromPyObject)]
+struct SetRights {
+    agent: String,
+    read: Vec<String>,
+    write: Vec<String>,
+}
+
+#[derive(FromPyObject)]
 struct Fence {
     resource: String,
     number: u64,
@@ -100,6 +107,10 @@ pub(crate) fn operation(operation: &Bound<'_, PyAny>) -> PyResult<Operation> {
             let Configure { namespace, options } = operation.extract()?;
             let Options { history, ttl, retention, fenced } = options;
             Operation::Configure { namespace, options: NamespaceOptions { history, ttl, retention, fenced } }
+        }
+        "SetRights" => {
+            let SetRights { agent, read, write } = operation.extract()?;
+            Operation::SetRights { agent, rights: Rights { read, write } }
         }
         "Fence" => {
             let Fence { resource, number } = operation.extract()?;

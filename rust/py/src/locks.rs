@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use nt_memory::{LockLease, LockRequest, LockWait, Locking, Store, Waker};
+use nt_memory::{Handle, LockLease, LockRequest, LockWait, Locking, Store, Waker};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 
-use crate::errors::{Plain, guarded, to_python};
+use crate::errors::{Plain, guarded, guarded_short, to_python};
 use crate::waiting::SLICE;
 
 /// Number, and how long it still lives in microseconds.
@@ -20,12 +20,12 @@ fn shown(lease: &LockLease) -> Lease {
 /// The locks of an embedded store.
 #[pyclass(frozen, name = "Locks", module = "nt_memory._native")]
 pub(crate) struct PyLocks {
-    inner: Arc<Store>,
+    handle: Handle,
 }
 
 impl PyLocks {
-    pub(crate) fn of(store: &Arc<Store>) -> Self {
-        Self { inner: Arc::clone(store) }
+    pub(crate) fn of(handle: &Handle) -> Self {
+        Self { handle: handle.clone() }
     }
 }
 
@@ -38,7 +38,7 @@ impl PyLocks {
     /// What tells this store's tokens from another's.
     #[getter]
     fn identity(&self) -> u128 {
-        self.inner.identity()
+        self.handle.anyone().identity()
     }
 
     /// Wait for a lock at most so long (microseconds of the machine's time).
@@ -52,8 +52,8 @@ impl PyLocks {
         timeout: Plain<u64>,
         reentrant: bool,
     ) -> PyResult<Lease> {
-        let request = request(resource, owner, ttl, reentrant);
-        let store = &self.inner;
+        let mut request = request(resource, owner, ttl, reentrant);
+        let store = guarded_short(py, || self.handle.locking(&mut request))?;
         let mut wait = match guarded(py, || store.acquire_lock(&request, None))? {
             Locking::Granted(lease) => return Ok(shown(&lease)),
             Locking::Waiting(wait) => wait,
@@ -85,15 +85,16 @@ impl PyLocks {
         waker: Py<PyAny>,
         reentrant: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let request = request(resource, owner, ttl, reentrant);
+        let mut request = request(resource, owner, ttl, reentrant);
+        let store = guarded_short(py, || self.handle.locking(&mut request))?;
         let waker: Waker = Box::new(move || {
             // Who waited may be gone, with its event loop: then there is nobody to tell.
             let _ = Python::try_attach(|py| waker.call0(py).map(drop));
         });
-        match guarded(py, || self.inner.acquire_lock(&request, Some(waker)))? {
+        match guarded(py, || store.acquire_lock(&request, Some(waker)))? {
             Locking::Granted(lease) => shown(&lease).into_bound_py_any(py),
             Locking::Waiting(wait) => {
-                PyLockWait { inner: Arc::clone(&self.inner), wait: Mutex::new(Some(wait)) }.into_bound_py_any(py)
+                PyLockWait { inner: Arc::clone(store), wait: Mutex::new(Some(wait)) }.into_bound_py_any(py)
             }
         }
     }
@@ -101,19 +102,20 @@ impl PyLocks {
     /// Give a lock back.
     #[pyo3(signature = (resource, number, /))]
     fn release(&self, py: Python<'_>, resource: Plain<&str>, number: Plain<u64>) -> PyResult<()> {
-        guarded(py, || self.inner.release_lock(resource.0, number.0))
+        guarded(py, || self.handle.holding(resource.0)?.release_lock(resource.0, number.0))
     }
 
     /// Have a lock live so long from now, if that is longer; how long it lives.
     #[pyo3(signature = (resource, number, ttl, /))]
     fn extend(&self, py: Python<'_>, resource: Plain<&str>, number: Plain<u64>, ttl: Plain<u64>) -> PyResult<u64> {
-        guarded(py, || self.inner.extend_lock(resource.0, number.0, ttl.0)).map(|lease| lease.left)
+        guarded(py, || self.handle.holding(resource.0)?.extend_lock(resource.0, number.0, ttl.0))
+            .map(|lease| lease.left)
     }
 
     /// Owner and lease of a resource that is held.
     #[pyo3(signature = (resource, /))]
     fn holder(&self, py: Python<'_>, resource: Plain<&str>) -> PyResult<Option<(String, u64, u64)>> {
-        let lease = guarded(py, || self.inner.lock_holder(resource.0))?;
+        let lease = guarded(py, || self.handle.reading(resource.0)?.lock_holder(resource.0))?;
         Ok(lease.map(|lease| (lease.owner, lease.number, lease.left)))
     }
 }

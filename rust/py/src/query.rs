@@ -26,6 +26,7 @@ struct RawQuery<'py> {
     min_trust: Option<f64>,
     exact: Option<bool>,
     bodies: bool,
+    within: Option<Vec<String>>,
 }
 
 pub(crate) fn from_python(query: &Bound<'_, PyAny>) -> PyResult<Query> {
@@ -48,6 +49,7 @@ pub(crate) fn from_python(query: &Bound<'_, PyAny>) -> PyResult<Query> {
         min_trust: raw.min_trust,
         exact: raw.exact,
         bodies: raw.bodies,
+        within: raw.within,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nt_memory::{CacheConfig, RecordedBy, Store, StoreConfig, VectorConfig};
+use nt_memory::{CacheConfig, Handle, RecordedBy, Store, StoreConfig, VectorConfig};
 use numpy::PyReadonlyArray2;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -25,7 +25,7 @@ const LONG_SCAN: usize = 10_000;
 /// The embedded store.
 #[pyclass(frozen, name = "Store", module = "nt_memory._native")]
 pub(crate) struct PyStore {
-    inner: Arc<Store>,
+    handle: Handle,
 }
 
 #[pymethods]
@@ -70,12 +70,30 @@ impl PyStore {
             seed: seed.unwrap_or(0),
         };
         let store = interruptible(py, move || Store::open(config))?;
-        Ok(Self { inner: Arc::new(store) })
+        Ok(Self { handle: Handle::root(store) })
+    }
+
+    /// The store in the hands of an agent.
+    #[pyo3(signature = (agent_id, /))]
+    fn agent(&self, py: Python<'_>, agent_id: Plain<&str>) -> PyResult<Self> {
+        guarded_short(py, || self.handle.of_agent(agent_id.0)).map(|handle| Self { handle })
+    }
+
+    /// Paths that an agent reads and writes beside its own.
+    #[pyo3(signature = (agent_id, /))]
+    fn rights(&self, py: Python<'_>, agent_id: Plain<&str>) -> PyResult<(Vec<String>, Vec<String>)> {
+        let rights = guarded_short(py, || Ok(self.handle.owner("looks up rights")?.rights(agent_id.0)))?;
+        Ok(rights.map(|rights| (rights.read, rights.write)).unwrap_or_default())
+    }
+
+    /// Paths that this handle reads; None where all are.
+    fn readable(&self) -> Option<Vec<String>> {
+        self.handle.readable()
     }
 
     /// What was not as it should be at opening, and what is done about it.
     fn notices(&self) -> Vec<String> {
-        self.inner.notices().to_vec()
+        self.handle.anyone().notices().to_vec()
     }
 
     /// Make a store in a new directory from a backup; return the number of rows.
@@ -100,31 +118,32 @@ impl PyStore {
         file: Plain<std::path::PathBuf>,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<u64> {
-        let store = Arc::clone(&self.inner);
+        let store = self.owned(py, "copies the whole store")?;
         with_progress(py, progress, move |progress| store.backup(&file.0, progress))
     }
 
     /// Give back the room that the files do not need; return their bytes before and after.
     #[pyo3(signature = (progress = None, /))]
     fn compact(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<(u64, u64)> {
-        let store = Arc::clone(&self.inner);
+        let store = self.owned(py, "compacts the store")?;
         with_progress(py, progress, move |progress| store.compact(progress))
     }
 
     /// Apply a batch whole or not at all.
     #[pyo3(signature = (ops, /, *, dry_run = false))]
     fn commit<'py>(&self, py: Python<'py>, ops: &Bound<'py, PyAny>, dry_run: bool) -> PyResult<Bound<'py, PyAny>> {
-        let operations = ops
+        let mut operations = ops
             .try_iter()?
             .map(|op| batch::operation(&op?).map_err(|error| plain(py, error)))
             .collect::<PyResult<Vec<_>>>()?;
+        let store = guarded_short(py, || self.handle.committing(&mut operations))?;
         for _ in 0..MAX_SLICES {
-            if guarded(py, || self.inner.wait_for_room(SLICE))? {
+            if guarded(py, || store.wait_for_room(SLICE))? {
                 break;
             }
             py.check_signals()?;
         }
-        let pending = guarded(py, || self.inner.submit(operations, dry_run))?;
+        let pending = guarded(py, || store.submit(operations, dry_run))?;
         batch::commit(py, &wait(py, &pending)?)
     }
 
@@ -137,15 +156,16 @@ impl PyStore {
         key: Plain<&str>,
         as_of: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let store = self.handle.reading(namespace.0).map_err(|error| to_python(py, &error))?;
         if let Some(as_of) = as_of {
             let as_of = micros(&as_of)?;
-            let value = guarded(py, || self.inner.get_as_of(namespace.0, key.0, as_of))?;
+            let value = guarded(py, || store.get_as_of(namespace.0, key.0, as_of))?;
             return Ok(value.map(|value| PyBytes::new(py, &value)));
         }
-        match self.inner.peek(namespace.0, key.0) {
+        match store.peek(namespace.0, key.0) {
             Ok(Some(entry)) => Ok(Some(PyBytes::new(py, entry.value()))),
             Ok(None) => {
-                let value = guarded(py, || self.inner.get_cold(namespace.0, key.0))?;
+                let value = guarded(py, || store.get_cold(namespace.0, key.0))?;
                 Ok(value.map(|value| PyBytes::new(py, &value)))
             }
             Err(error) => Err(to_python(py, &error)),
@@ -160,7 +180,7 @@ impl PyStore {
         namespace: Plain<&str>,
         key: Plain<&str>,
     ) -> PyResult<(bool, Option<Bound<'py, PyBytes>>)> {
-        let entry = guarded_short(py, || self.inner.peek(namespace.0, key.0))?;
+        let entry = guarded_short(py, || self.handle.reading(namespace.0)?.peek(namespace.0, key.0))?;
         Ok((entry.is_some(), entry.map(|entry| PyBytes::new(py, entry.value()))))
     }
 
@@ -179,9 +199,10 @@ impl PyStore {
         let limit =
             usize::try_from(limit).map_err(|_| PyValueError::new_err(format!("limit is {limit}; use at least 1")))?;
         if limit < LONG_SCAN {
-            return guarded(py, || self.inner.scan(namespace, prefix, limit, cursor));
+            return guarded(py, || self.handle.reading(namespace)?.scan(namespace, prefix, limit, cursor));
         }
-        let (store, namespace, prefix) = (Arc::clone(&self.inner), namespace.to_owned(), prefix.to_owned());
+        let store = guarded_short(py, || self.handle.reading(namespace).cloned())?;
+        let (namespace, prefix) = (namespace.to_owned(), prefix.to_owned());
         let cursor = cursor.map(str::to_owned);
         interruptible(py, move || store.scan(&namespace, &prefix, limit, cursor.as_deref()))
     }
@@ -198,29 +219,31 @@ impl PyStore {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let bound: RecordedBy =
             query::recorded_by(recorded_by_time.map(|time| time.0), recorded_by_commit.map(|commit| commit.0))?;
-        let found = guarded(py, || self.inner.fetch(id.0, as_of.map(|time| time.0), bound))?;
+        let found = guarded(py, || self.handle.anyone().fetch(id.0, as_of.map(|time| time.0), bound))?;
+        let found = found.filter(|record| self.handle.may_read(&record.namespace));
         found.map(|found| record::to_python(py, found)).transpose()
     }
 
     /// Return all versions of a record that are kept.
     #[pyo3(signature = (id, /))]
     fn versions<'py>(&self, py: Python<'py>, id: Plain<&str>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let found = guarded(py, || self.inner.versions(id.0))?;
-        found.into_iter().map(|found| record::to_python(py, found)).collect()
+        let found = guarded(py, || self.handle.anyone().versions(id.0))?;
+        let shown = found.into_iter().filter(|record| self.handle.may_read(&record.namespace));
+        shown.map(|found| record::to_python(py, found)).collect()
     }
 
     /// Filter, score and rank records as of a time.
     #[pyo3(signature = (query, /))]
     fn vector_search<'py>(&self, py: Python<'py>, query: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let query = query::from_python(query)?;
-        if self.inner.record_count() < LONG_SEARCH {
-            return query::result(py, guarded(py, || self.inner.search(&query))?);
+        let mut query = query::from_python(query)?;
+        let store = Arc::clone(guarded_short(py, || self.handle.searching(&mut query))?);
+        if store.record_count() < LONG_SEARCH {
+            return query::result(py, guarded(py, || store.search(&query))?);
         }
         // A walk is done before a thread is begun.
-        if let Some(result) = guarded(py, || self.inner.search_indexed(&query))? {
+        if let Some(result) = guarded(py, || store.search_indexed(&query))? {
             return query::result(py, result);
         }
-        let store = Arc::clone(&self.inner);
         query::result(py, interruptible(py, move || store.search(&query))?)
     }
 
@@ -232,14 +255,15 @@ impl PyStore {
         query: &Bound<'py, PyAny>,
         vectors: PyReadonlyArray2<'py, f32>,
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let query = query::from_python(query)?;
+        let mut query = query::from_python(query)?;
         let vectors: Vec<Vec<f32>> = vectors.as_array().rows().into_iter().map(|row| row.to_vec()).collect();
-        let store = Arc::clone(&self.inner);
+        let store = Arc::clone(guarded_short(py, || self.handle.searching(&mut query))?);
         let results = interruptible(py, move || store.search_many(&query, &vectors))?;
         results.into_iter().map(|result| query::result(py, result)).collect()
     }
 
-    /// Return the ids of all records that pass a filter, whenever they show.
+    /// Return the ids of all records that pass a filter, whenever they show; for an agent, of those
+    /// that it may change.
     #[pyo3(signature = (namespace = None, tree = None, /))]
     fn select(
         &self,
@@ -248,9 +272,10 @@ impl PyStore {
         tree: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Vec<String>> {
         let filter = tree.map(query::filter).transpose()?;
-        let store = Arc::clone(&self.inner);
+        let (store, within) = (Arc::clone(self.handle.anyone()), self.handle.writable());
         interruptible(py, move || {
-            store.select(namespace.as_ref().map(|namespace| namespace.0.as_str()), filter.as_ref())
+            let namespace = namespace.as_ref().map(|namespace| namespace.0.as_str());
+            store.select(namespace, within.as_deref(), filter.as_ref())
         })
     }
 
@@ -265,36 +290,36 @@ impl PyStore {
         namespace: Option<Plain<&str>>,
     ) -> PyResult<()> {
         let (as_of, namespace) = (as_of.map(|time| time.0), namespace.map(|name| name.0));
-        guarded(py, || self.inner.log_recall(id.0, entry, as_of, namespace))
+        guarded(py, || self.handle.anyone().log_recall(id.0, entry, as_of, namespace))
     }
 
     /// Return a logged recall, waiting for those still queued.
     #[pyo3(signature = (id, /))]
     fn recall_log<'py>(&self, py: Python<'py>, id: Plain<&str>) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        let entry = guarded(py, || self.inner.recall_log(id.0))?;
+        let entry = guarded(py, || self.handle.anyone().recall_log(id.0))?;
         Ok(entry.map(|entry| PyBytes::new(py, &entry)))
     }
 
     /// The locks of the store.
     fn locks(&self) -> PyLocks {
-        PyLocks::of(&self.inner)
+        PyLocks::of(&self.handle)
     }
 
     /// Return a fresh ULID.
     fn new_id(&self, py: Python<'_>) -> PyResult<String> {
-        guarded_short(py, || self.inner.new_id())
+        guarded_short(py, || self.handle.anyone().new_id())
     }
 
     /// Return a namespace's options.
     #[pyo3(signature = (namespace, /))]
     fn namespace_options<'py>(&self, py: Python<'py>, namespace: Plain<&str>) -> PyResult<Bound<'py, PyAny>> {
-        batch::options(py, guarded_short(py, || self.inner.namespace_options(namespace.0))?)
+        batch::options(py, guarded_short(py, || self.handle.reading(namespace.0)?.namespace_options(namespace.0))?)
     }
 
     /// Return every configured namespace with its options.
     fn configured<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let configured = PyDict::new(py);
-        for (namespace, options) in guarded_short(py, || self.inner.configured())? {
+        for (namespace, options) in guarded_short(py, || self.handle.owner("lists namespaces")?.configured())? {
             configured.set_item(namespace, batch::options(py, options)?)?;
         }
         Ok(configured)
@@ -302,7 +327,7 @@ impl PyStore {
 
     /// Return counters and sizes by name.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let stats = guarded(py, || self.inner.stats())?;
+        let stats = guarded(py, || self.handle.owner("counts all there is")?.stats())?;
         let dict = PyDict::new(py);
         dict.set_item("l1_entries", stats.l1_entries)?;
         dict.set_item("l1_bytes", stats.l1_bytes)?;
@@ -334,13 +359,13 @@ impl PyStore {
 
     /// Wait until everything queued is on the disk.
     fn flush(&self, py: Python<'_>) -> PyResult<()> {
-        let pending = guarded(py, || self.inner.flush())?;
+        let pending = guarded(py, || self.handle.anyone().flush())?;
         wait(py, &pending).map(|_| ())
     }
 
     /// Check every checksum, count and index entry; one line a problem.
     fn verify(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        let store = Arc::clone(&self.inner);
+        let store = self.owned(py, "verifies the store")?;
         interruptible(py, move || store.verify())
     }
 
@@ -354,8 +379,15 @@ impl PyStore {
 
     /// Flush and let go of the directory; a second close does nothing.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let store = Arc::clone(&self.inner);
+        // An agent lets go of its handle, and the memory stays open.
+        let Ok(store) = self.handle.owner("closes").cloned() else { return Ok(()) };
         interruptible(py, move || store.close())
+    }
+}
+
+impl PyStore {
+    fn owned(&self, py: Python<'_>, what: &str) -> PyResult<Arc<Store>> {
+        guarded_short(py, || self.handle.owner(what).cloned())
     }
 }
 

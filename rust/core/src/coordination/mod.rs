@@ -1,3 +1,4 @@
 //! How agents of one store work together.
 
+pub(crate) mod access;
 pub(crate) mod locks;

@@ -2,7 +2,7 @@
 
 use super::indexer::give_back_memory;
 use super::snapshot::{self, Claims, Owner};
-use super::state::{FORMAT, HEAD, Head, IDENTITY, NUMBERS, NamespaceState, Namespaces, SPACES};
+use super::state::{FORMAT, HEAD, Head, IDENTITY, NUMBERS, NamespaceState, Namespaces, RIGHTS, SPACES};
 use super::{Shared, StoreConfig};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
@@ -58,7 +58,12 @@ pub(super) fn load(cold: &dyn ColdStore, config: &StoreConfig) -> Result<Loaded>
         give_back_memory();
     }
     let last_number = state_row(cold, NUMBERS)?.unwrap_or(0);
-    let shared = Shared { catalog, namespaces: load_namespaces(cold)?, head };
+    let shared = Shared {
+        catalog,
+        namespaces: load_namespaces(cold)?,
+        rights: state_row(cold, RIGHTS)?.unwrap_or_default(),
+        head,
+    };
     Ok(Loaded { shared, identity, last_number, notices })
 }
 

@@ -29,16 +29,24 @@ enum Verdict {
 }
 
 impl<'a> Matcher<'a> {
-    pub(super) fn new(catalog: &'a Catalog, prefix: Option<&str>, filter: Option<&Filter>) -> Result<Self> {
+    pub(super) fn new(
+        catalog: &'a Catalog,
+        prefix: Option<&str>,
+        bounds: Option<&[String]>,
+        filter: Option<&Filter>,
+    ) -> Result<Self> {
         if let Some(prefix) = prefix {
             Namespace::validate(prefix)?;
         }
         let filter = filter.map(|filter| filter.compile(catalog)).transpose()?;
         let mut matcher = Self { catalog, filter, verdicts: Vec::new() };
-        if prefix.is_some() || matcher.filter.is_some() {
+        if prefix.is_some() || bounds.is_some() || matcher.filter.is_some() {
             let names = catalog.namespaces.iter();
-            let within: Vec<bool> =
-                names.map(|(_, name)| prefix.is_none_or(|prefix| Namespace::has_prefix(name, prefix))).collect();
+            let is_within = |name: &str| {
+                prefix.is_none_or(|prefix| Namespace::has_prefix(name, prefix))
+                    && bounds.is_none_or(|bounds| bounds.iter().any(|bound| Namespace::has_prefix(name, bound)))
+            };
+            let within: Vec<bool> = names.map(|(_, name)| is_within(name)).collect();
             let verdict = |profile: &Profile| matcher.verdict(profile, &within);
             let profiles = catalog.profiles();
             matcher.verdicts = if profiles.len() < PARALLEL_FROM {

@@ -13,8 +13,8 @@ mod locking;
 mod matcher;
 mod ops;
 mod plan;
-mod plan_fences;
 mod plan_records;
+mod plan_rights;
 mod queue;
 mod ranking;
 mod read;
@@ -44,7 +44,7 @@ use self::directory::{let_go, located, lock_directory};
 use self::load::Loaded;
 use self::lock::Lock;
 use self::queue::Queue;
-use self::state::{Head, NamespaceState, Namespaces};
+use self::state::{Head, NamespaceState, Namespaces, RightsOf};
 use crate::catalog::{Catalog, Entry};
 use crate::clock::Clock;
 use crate::coordination::locks::DistributedLock;
@@ -62,6 +62,7 @@ const CLOSED: u32 = u32::MAX;
 pub(crate) struct Shared {
     pub catalog: Catalog,
     pub namespaces: Namespaces,
+    pub rights: RightsOf,
     pub head: Head,
 }
 

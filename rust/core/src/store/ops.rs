@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::coordination::access::Rights;
 use crate::filter::Filter;
 use crate::record::{Outcome, Record};
 use crate::table::Table;
@@ -44,6 +45,8 @@ pub enum Operation {
     Forget { ids: Vec<String> },
     /// Precondition: a lock is held with this number; nobody else gets it before the batch is done.
     Fence { resource: String, number: u64 },
+    /// Set what an agent may do beside its own; nothing for none.
+    SetRights { agent: String, rights: Rights },
     /// Allow the numbers of locks up to this one.
     AllowNumbers { last: u64 },
     /// Set a namespace's options.
@@ -116,6 +119,8 @@ pub struct Query {
     /// Whether every match has to be looked at; `None` leaves it to the store.
     pub exact: Option<bool>,
     pub bodies: bool,
+    /// Namespaces, each with all below it, beyond which nothing is seen; `None` for no bound.
+    pub within: Option<Vec<String>>,
 }
 
 /// One ranked record.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::ops::{Answer, NamespaceOptions, Operation};
-use super::state::{Counts, NamespaceState};
+use super::state::{Counts, NamespaceState, RightsOf};
 use super::{Inner, Shared};
 use crate::coordination::locks::{Writing, check_name};
 use crate::embedding::Embedding;
@@ -24,6 +24,7 @@ pub(crate) enum Effect {
     Forget(String),
     Erase(String, Vec<u32>),
     Namespace(String, NamespaceState),
+    Rights(RightsOf),
 }
 
 impl Effect {
@@ -38,6 +39,7 @@ impl Effect {
             Self::Namespace(name, state) => {
                 shared.namespaces.insert(name, state);
             }
+            Self::Rights(rights) => shared.rights = rights,
         }
         Ok(())
     }
@@ -92,6 +94,7 @@ pub(crate) struct Staged {
     /// Records whose versions in the catalogue no longer count.
     pub purged: HashSet<String>,
     pub namespaces: HashMap<String, NamespaceState>,
+    pub rights: Option<RightsOf>,
     /// Locks that nobody else gets before all of it is done.
     pub writing: Vec<Writing>,
 }
@@ -123,6 +126,7 @@ impl Staged {
         self.purged.extend(batch.purged);
         self.namespaces.extend(batch.namespaces);
         self.writing.extend(batch.writing);
+        self.rights = batch.rights.or(self.rights.take());
     }
 }
 
@@ -170,6 +174,7 @@ impl<'a> Planner<'a> {
             Operation::Forget { ids } => self.forget(ids),
             Operation::Fence { .. } => Ok(Answer::None),
             Operation::AllowNumbers { last } => self.allow_numbers(*last),
+            Operation::SetRights { agent, rights } => self.set_rights(agent, rights),
             Operation::Configure { namespace, options } => self.configure(index, namespace, options.clone()),
         }
     }
@@ -298,6 +303,11 @@ impl<'a> Planner<'a> {
         }
         let ttl = ttl.or_else(|| self.namespace(namespace)?.options.ttl);
         Ok(ttl.map_or(NEVER, |ttl| self.now.saturating_add(ttl)))
+    }
+
+    pub(super) fn rights(&self) -> RightsOf {
+        let staged = self.own.rights.as_ref().or(self.group.rights.as_ref());
+        staged.cloned().unwrap_or_else(|| self.inner.shared.read().rights.clone())
     }
 
     pub(crate) fn namespace(&self, name: &str) -> Option<NamespaceState> {

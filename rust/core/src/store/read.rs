@@ -9,6 +9,7 @@ use super::plan_records::{forgotten, not_found};
 use super::sweep::content_rows;
 use super::{Inner, Shared, Store};
 use crate::catalog::Version;
+use crate::coordination::access::Rights;
 use crate::error::{Error, Result, value_error};
 use crate::namespace::{self, Namespace};
 use crate::record::{self, Body, Meta, Outcome, Record};
@@ -214,6 +215,21 @@ impl Store {
         let mut numbers: Vec<u32> = entry.versions().map(Version::number).collect();
         numbers.sort_unstable();
         Ok(numbers)
+    }
+
+    /// What an agent may do beside its own.
+    #[must_use]
+    pub fn rights(&self, agent: &str) -> Option<Rights> {
+        self.inner.shared.read().rights.get(agent).cloned()
+    }
+
+    /// The namespace of a record that is known, forgotten or not.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Fork`].
+    pub fn namespace_of(&self, id: &str) -> Result<Option<String>> {
+        self.inner.ensure_usable()?;
+        Ok(self.inner.shared.read().catalog.entry(id).map(|entry| entry.namespace().to_owned()))
     }
 
     /// Options of a namespace.

@@ -105,12 +105,17 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::Error::Namespace`], [`crate::Error::Value`] for a filter that cannot be.
-    pub fn select(&self, namespace: Option<&str>, filter: Option<&Filter>) -> Result<Vec<String>> {
+    pub fn select(
+        &self,
+        namespace: Option<&str>,
+        within: Option<&[String]>,
+        filter: Option<&Filter>,
+    ) -> Result<Vec<String>> {
         self.inner.ensure_usable()?;
         let now = self.inner.now();
         let shared = self.inner.shared.read();
         let catalog = &shared.catalog;
-        let matcher = Matcher::new(catalog, namespace, filter)?;
+        let matcher = Matcher::new(catalog, namespace, within, filter)?;
         let entries = (0..catalog.end()).into_par_iter().filter_map(|record| catalog.record(record));
         let found = entries
             .filter(|entry| !entry.forgotten() && !shared.has_erased(*entry, now) && matcher.admits(entry.latest()));
@@ -247,7 +252,7 @@ fn check_arguments(query: &Query) -> Result<()> {
 fn prepare<'a>(shared: &'a Shared, query: &'a Query, now: i64) -> Result<Prepared<'a>> {
     let as_of = query.as_of.unwrap_or(now);
     let prefix = query.namespace.as_deref();
-    let matcher = Matcher::new(&shared.catalog, prefix, query.filter.as_ref())?;
+    let matcher = Matcher::new(&shared.catalog, prefix, query.within.as_deref(), query.filter.as_ref())?;
     check_scope(shared, prefix, now, as_of, query.recorded_by)?;
     let (space, unit) = match &query.vector {
         Some(vector) => {

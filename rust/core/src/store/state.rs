@@ -5,11 +5,14 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::ops::NamespaceOptions;
+use crate::coordination::access::Rights;
 
 pub(crate) const FORMAT: u32 = 1;
 pub(crate) const HEAD: &str = "head";
 pub(crate) const SPACES: &str = "spaces";
 pub(crate) const IDENTITY: &str = "identity";
+/// What each agent may do beside its own.
+pub(crate) const RIGHTS: &str = "rights";
 /// The last number that a lock may be granted with.
 pub(crate) const NUMBERS: &str = "numbers";
 
@@ -66,5 +69,7 @@ impl NamespaceState {
         moving.max(self.horizon)
     }
 }
+
+pub(crate) type RightsOf = HashMap<String, Rights>;
 
 pub(crate) type Namespaces = HashMap<String, NamespaceState, foldhash::fast::RandomState>;

@@ -1,9 +1,11 @@
-//! Writes that carry the number of a lock.
+//! Who may write: batches with the number of a lock, and what agents are granted.
 
 use super::ops::{Answer, Operation};
-use super::plan::Planner;
-use super::state::NUMBERS;
+use super::plan::{Effect, Planner};
+use super::state::{NUMBERS, RIGHTS};
+use crate::coordination::access::Rights;
 use crate::error::{Error, Result};
+use crate::namespace::Namespace;
 use crate::{keys, record};
 
 impl Planner<'_> {
@@ -30,6 +32,21 @@ impl Planner<'_> {
 
     pub(super) fn allow_numbers(&mut self, last: u64) -> Result<Answer> {
         self.own.rows.insert(keys::named(keys::STATE, NUMBERS), Some(record::encode(&last)?.into()));
+        Ok(Answer::None)
+    }
+
+    pub(super) fn set_rights(&mut self, agent: &str, rights: &Rights) -> Result<Answer> {
+        Namespace::agent_prefix(agent)?;
+        rights.check()?;
+        let mut all = self.rights();
+        if *rights == Rights::default() {
+            all.remove(agent);
+        } else {
+            all.insert(agent.to_owned(), rights.clone());
+        }
+        self.own.rows.insert(keys::named(keys::STATE, RIGHTS), Some(record::encode(&all)?.into()));
+        self.own.rights = Some(all.clone());
+        self.own.effects.push(Effect::Rights(all));
         Ok(Answer::None)
     }
 }

@@ -1,0 +1,255 @@
+//! What an agent may do.  Every way to a store leads through a [`Handle`]; one of an agent gives the
+//! store away only to a call that it has looked at.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::locks::LockRequest;
+use crate::error::{Error, Result, value_error};
+use crate::namespace::Namespace;
+use crate::store::{Operation, Query, Store};
+
+/// Where what all agents may read lies.
+pub const SHARED: &str = "shared";
+/// Most paths that one agent is granted.
+const MAX_PATHS: usize = 1000;
+
+/// What an agent may do beside its own: paths, each with all below it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rights {
+    /// Namespaces and topics that it reads.
+    pub read: Vec<String>,
+    /// Namespaces and topics that it writes, and names that it locks; it reads those, too.
+    pub write: Vec<String>,
+}
+
+impl Rights {
+    pub(crate) fn check(&self) -> Result<()> {
+        for (field, paths) in [("read", &self.read), ("write", &self.write)] {
+            if paths.len() > MAX_PATHS {
+                return value_error(format!("{field} has {} paths; grant at most {MAX_PATHS}", paths.len()));
+            }
+            paths.iter().try_for_each(|path| Namespace::validate(path))?;
+        }
+        Ok(())
+    }
+}
+
+fn covers(paths: &[String], path: &str) -> bool {
+    paths.iter().any(|granted| Namespace::has_prefix(path, granted))
+}
+
+/// A store in the hands of its owner, or of an agent.
+#[derive(Clone)]
+pub struct Handle {
+    store: Arc<Store>,
+    agent: Option<Arc<str>>,
+}
+
+impl Handle {
+    /// The owner's.
+    #[must_use]
+    pub fn root(store: Store) -> Self {
+        Self { store: Arc::new(store), agent: None }
+    }
+
+    /// An agent's.
+    ///
+    /// # Errors
+    /// [`Error::Namespace`] for an id that cannot be, [`Error::Denied`] from an agent.
+    pub fn of_agent(&self, agent: &str) -> Result<Self> {
+        Namespace::agent_prefix(agent)?;
+        Ok(Self { store: Arc::clone(self.owner("hands out handles")?), agent: Some(agent.into()) })
+    }
+
+    /// Whose it is; `None` for the owner.
+    #[must_use]
+    pub fn agent(&self) -> Option<&str> {
+        self.agent.as_deref()
+    }
+
+    /// The store, for what nobody but the owner does.
+    ///
+    /// # Errors
+    /// [`Error::Denied`].
+    pub fn owner(&self, what: &str) -> Result<&Arc<Store>> {
+        match &self.agent {
+            None => Ok(&self.store),
+            Some(agent) => Err(Error::Denied(format!(
+                "agent {agent:?} asks for what only the memory's owner does: it {what}; use the memory that made this handle"
+            ))),
+        }
+    }
+
+    /// The store, for what tells of no one's data.
+    #[must_use]
+    pub fn anyone(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// The store, to read a namespace or topic.
+    ///
+    /// # Errors
+    /// [`Error::Denied`].
+    pub fn reading(&self, path: &str) -> Result<&Arc<Store>> {
+        if self.may_read(path) { Ok(&self.store) } else { Err(self.denied("read", path)) }
+    }
+
+    /// Whether it may read a namespace or topic.
+    #[must_use]
+    pub fn may_read(&self, path: &str) -> bool {
+        let Some(agent) = &self.agent else { return true };
+        Namespace::belongs_to_agent(path, agent)
+            || Namespace::has_prefix(path, SHARED)
+            || self.store.rights(agent).is_some_and(|own| covers(&own.read, path) || covers(&own.write, path))
+    }
+
+    /// Whether it may write a namespace or topic, or lock a name.
+    #[must_use]
+    pub fn may_write(&self, path: &str) -> bool {
+        let Some(agent) = &self.agent else { return true };
+        Namespace::belongs_to_agent(path, agent) || self.store.rights(agent).is_some_and(|own| covers(&own.write, path))
+    }
+
+    /// The store, to search it; the search sees what the agent may read.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] where it may read nothing of what it asks for.
+    pub fn searching(&self, query: &mut Query) -> Result<&Arc<Store>> {
+        if let Some(paths) = self.readable() {
+            if let Some(namespace) = &query.namespace {
+                let reaches =
+                    |path: &String| Namespace::has_prefix(namespace, path) || Namespace::has_prefix(path, namespace);
+                if !paths.iter().any(reaches) {
+                    return Err(self.denied("read", namespace));
+                }
+            }
+            // A recall that is computed again names what it was bound to then.
+            match &query.within {
+                Some(within) if !within.iter().all(|path| covers(&paths, path)) => {
+                    return Err(self.denied("read all of", &within.join(", ")));
+                }
+                Some(_) => {}
+                None => query.within = Some(paths),
+            }
+        }
+        Ok(&self.store)
+    }
+
+    /// Paths that an agent reads; `None` where all are.
+    #[must_use]
+    pub fn readable(&self) -> Option<Vec<String>> {
+        let agent = self.agent.as_ref()?;
+        let rights = self.store.rights(agent).unwrap_or_default();
+        let own = [format!("swarm/{agent}"), SHARED.to_owned()];
+        Some(own.into_iter().chain(rights.read).chain(rights.write).collect())
+    }
+
+    /// Paths that an agent writes; `None` where all are.
+    #[must_use]
+    pub fn writable(&self) -> Option<Vec<String>> {
+        let agent = self.agent.as_ref()?;
+        let rights = self.store.rights(agent).unwrap_or_default();
+        Some(std::iter::once(format!("swarm/{agent}")).chain(rights.write).collect())
+    }
+
+    /// The store, to commit a batch; what the batch writes is the agent's.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] where one of the operations may not be.
+    pub fn committing(&self, operations: &mut [Operation]) -> Result<&Arc<Store>> {
+        if let Some(agent) = &self.agent {
+            for at in 0..operations.len() {
+                self.ensure_allowed(agent, operations, at)?;
+                match &mut operations[at] {
+                    Operation::Write(record) => record.writer = agent.to_string(),
+                    Operation::WriteMany(table) => table.set_writer(agent),
+                    _ => {}
+                }
+            }
+        }
+        Ok(&self.store)
+    }
+
+    fn ensure_allowed(&self, agent: &str, operations: &[Operation], at: usize) -> Result<()> {
+        match &operations[at] {
+            Operation::Put { namespace, key, .. } if is_ballot(namespace) => {
+                let once = |operation: &Operation| {
+                    matches!(operation,
+                    Operation::Expect { namespace: of, key: name, value: None } if of == namespace && name == key)
+                };
+                if key == agent && operations.iter().any(once) {
+                    return Ok(());
+                }
+                Err(Error::Denied(format!(
+                    "agent {agent:?} writes {key:?} in {namespace:?}: an agent votes once, for itself"
+                )))
+            }
+            Operation::Put { namespace, .. }
+            | Operation::Delete { namespace, .. }
+            | Operation::Increment { namespace, .. } => self.writing(namespace),
+            Operation::Expect { namespace, .. } => self.reading(namespace).map(drop),
+            Operation::Write(record) => self.writing(&record.namespace),
+            Operation::WriteMany(table) => table.namespaces().try_for_each(|namespace| self.writing(namespace)),
+            Operation::Settle { id, .. } => self.changing(id),
+            Operation::Forget { ids } => ids.iter().try_for_each(|id| self.changing(id)),
+            Operation::ExpectNew { .. } | Operation::Fence { .. } => Ok(()),
+            Operation::Configure { namespace, .. } => Err(self.denied("configure", namespace)),
+            Operation::SetRights { .. } | Operation::AllowNumbers { .. } => self.owner("grants").map(drop),
+        }
+    }
+
+    fn writing(&self, path: &str) -> Result<()> {
+        if self.may_write(path) { Ok(()) } else { Err(self.denied("write", path)) }
+    }
+
+    /// Whether it may change a record; one that is not there is told by the store.
+    fn changing(&self, id: &str) -> Result<()> {
+        self.store.namespace_of(id)?.map_or(Ok(()), |namespace| self.writing(&namespace))
+    }
+
+    /// The store, to ask for a lock; an agent asks for itself.
+    ///
+    /// # Errors
+    /// [`Error::Denied`].
+    pub fn locking(&self, request: &mut LockRequest) -> Result<&Arc<Store>> {
+        if let Some(agent) = &self.agent {
+            if !self.may_write(&request.resource) {
+                return Err(self.denied("lock", &request.resource));
+            }
+            request.owner = agent.to_string();
+        }
+        Ok(&self.store)
+    }
+
+    /// The store, to give a lock back or keep it.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for another agent's.
+    pub fn holding(&self, resource: &str) -> Result<&Arc<Store>> {
+        if let Some(agent) = &self.agent {
+            let held = self.store.lock_holder(resource)?;
+            if let Some(other) = held.filter(|lease| lease.owner != **agent) {
+                return Err(Error::Denied(format!(
+                    "agent {agent:?} may not touch the lock {resource:?}, which {:?} holds; acquire it first",
+                    other.owner
+                )));
+            }
+        }
+        Ok(&self.store)
+    }
+
+    fn denied(&self, what: &str, path: &str) -> Error {
+        let agent = self.agent().unwrap_or_default();
+        Error::Denied(format!(
+            "agent {agent:?} may not {what} {path:?}: it has its own, swarm/{agent}, what is shared, and what \
+             memory.grant({agent:?}, ...) gives it"
+        ))
+    }
+}
+
+/// Whether a namespace holds the votes on a proposal.
+fn is_ballot(namespace: &str) -> bool {
+    matches!(namespace.split('/').collect::<Vec<_>>()[..], ["consensus", _, "votes"])
+}
