@@ -33,7 +33,7 @@ def segment(name: str, value: object) -> str:
         raise NamespaceError(msg)
     try:
         _native.Namespace.validate(value)
-    except (NamespaceError, UnicodeEncodeError) as error:
+    except ValueError as error:
         msg = f"{name}={shown(value)}: give 1 to 128 characters of A-Z a-z 0-9 . _ -"
         raise NamespaceError(msg) from error
     return value
