@@ -1,9 +1,17 @@
-"""Polls whose every history is judged by the rules, told once more in whole numbers."""
+"""Builders of votes, and every history of a poll judged by rules in whole numbers."""
 
 from fractions import Fraction
 from math import lcm
 
-from nt_memory.coordination import Approved, Expired, Pending, Rejected
+from nt_memory import (
+    Approved,
+    ConsensusEngine,
+    Expired,
+    Pending,
+    Proposal,
+    Rejected,
+    Vote,
+)
 from nt_memory.coordination.proposals import Cast, Poll
 
 EXPIRES = 100
@@ -18,6 +26,29 @@ WEIGHTS = {
     "one outweighs": dict(zip("abcd", map(Fraction, (5, 1, 1, 1)), strict=True)),
 }
 QUORUMS = [Fraction(n) for n in ("2/3", "0.67", "1/2", "1", "0.6", "0.3", "1/1000")]
+
+
+def with_agents(memory, agents="abc"):
+    """Return a consensus of agents of equal weight."""
+    engine = ConsensusEngine(memory)
+    for agent in agents:
+        engine.register_agent(agent)
+    return engine
+
+
+def proposal(**fields):
+    """Return the proposal "p", changed as told."""
+    return Proposal(**{"id": "p", "proposer": "a", "data": {"action": "rebalance"}, **fields})
+
+
+def votes(engine, text, id_="p"):
+    """Vote as told ("a+ b-": a in favour, b against); return the last result."""
+    return [engine.vote(Vote(id_, word[0], word[1] == "+")) for word in text.split()][-1]
+
+
+def pending(approve, reject, remaining, needed):
+    """Return a `Pending` of any numbers."""
+    return Pending(*map(Fraction, (approve, reject, remaining, needed)))
 
 
 def poll(weights, quorum, expires_at=None):

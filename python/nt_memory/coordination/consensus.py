@@ -139,7 +139,7 @@ class ConsensusEngine:
     def list(self, only: type[ConsensusResult] | None = None) -> tuple[Proposal, ...]:
         """Return all proposals by id, or those with one kind of result.
 
-        Ids that the engine made are in the order of their submission.
+        Ids that the engine made are ordered by the millisecond of their submission.
         """
         found = []
         for id_ in every_key(self._store, _PROPOSALS):
