@@ -54,7 +54,7 @@ def proposals(memory, rng):
     usual = {"proposer": "a", "data": value(rng), "quorum": Fraction(1, 2), "expires_in": 60}
     made = with_bad_fields(rng, Proposal, **usual)
     engine = ConsensusEngine(memory)
-    id_ = engine.submit_proposal(made)
+    id_ = engine.submit_proposal(rng.choice([made] * 9 + [value(rng)]))
     engine.result(id_)
     engine.get(id_)
 
@@ -63,13 +63,14 @@ def ballots(memory, rng):
     engine = ConsensusEngine(memory)
     vote = with_bad_fields(rng, Vote, proposal_id="kept", voter="kept", approve=True, weight=1)
     engine.result(rng.choice(["kept", value(rng)]))
-    engine.vote(vote)
+    engine.vote(rng.choice([vote] * 9 + [value(rng)]))
 
 
 def signals(memory, rng):
     coordinator = MultiAgentCoordinator(memory)
     usual = {**SIGNAL, "signal_id": "", "data": {}, "context": {}, "timestamp": START, "ttl": 60}
-    id_ = coordinator.publish_signal(with_bad_fields(rng, Signal, **usual))
+    made = with_bad_fields(rng, Signal, **usual)
+    id_ = coordinator.publish_signal(rng.choice([made] * 9 + [value(rng)]))
     assert coordinator.get(id_).signal_id == id_
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -17,6 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from broken_folds import BROKEN, counts_late_votes, in_floats
 from builders import day
 from conftest import open_memory
 from nt_memory import (
@@ -30,6 +31,7 @@ from nt_memory import (
     Vote,
 )
 from nt_memory.clock import to_micros
+from nt_memory.coordination import consensus as module
 from nt_memory.coordination.proposals import Cast, Poll
 from polls import WEIGHTS, histories, verdict
 from stores import MEMORY
@@ -40,9 +42,12 @@ FEW = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+# A broken engine is looked for from a fixed start, and the first failure is enough.
+HUNT = settings(FEW, max_examples=400, derandomize=True, database=None, phases=[Phase.generate])
 AGENTS = "abcd"
-WEIGHT = st.sampled_from([Fraction(1), Fraction(2), Fraction("0.1"), Fraction("0.2"), Fraction(3)])
-QUORUM = st.sampled_from([Fraction(2, 3), Fraction("0.67"), Fraction(1, 2), Fraction(1)])
+WEIGHT = st.sampled_from([Fraction(text) for text in ("1", "1", "2", "0.1", "0.2", "0.3", "0.3")])
+PART = st.sampled_from([Fraction(text) for text in ("1", "1", "1", "1/2", "2")])
+QUORUM = st.sampled_from([Fraction(text) for text in ("2/3", "0.67", "1/2", "1")])
 
 
 class Model:
@@ -128,14 +133,31 @@ class Places:
         shutil.rmtree(self.root)
 
 
+class OnePlace:
+    """A memory that keeps nothing, and goes on."""
+
+    def __init__(self, clock):
+        self.memory = open_memory("native", clock)
+
+    def go_on(self):
+        """Nothing ends."""
+
+    reopen = crash = go_on
+
+    def close(self):
+        self.memory.close()
+
+
 class Consensus(RuleBasedStateMachine):
     """Whatever agents do, the engine answers as the model, across ends and crashes."""
+
+    kind = Places
 
     def __init__(self):
         super().__init__()
         self.clock = ManualClock(day(10))
         self.model = Model(self.clock)
-        self.places = Places(self.clock)
+        self.places = self.kind(self.clock)
         self.engine = ConsensusEngine(self.places.memory)
 
     def teardown(self):
@@ -167,23 +189,28 @@ class Consensus(RuleBasedStateMachine):
                 self.engine.submit_proposal(made)
 
     @rule(
-        number=st.integers(0, 5),
-        voter=st.sampled_from(AGENTS),
-        approve=st.booleans(),
-        part=st.sampled_from([Fraction(1), Fraction(1), Fraction(1, 2), Fraction(2)]),
+        back=st.sampled_from([1, 1, 1, 2, 3]),
+        given=st.lists(
+            st.tuples(st.sampled_from(AGENTS), st.sampled_from([True, True, False]), PART),
+            min_size=1,
+            max_size=4,
+        ),
     )
-    def vote(self, number, voter, approve, part):
-        if self.model.polls:
-            id_ = f"p{number % len(self.model.polls)}"
+    def vote(self, back, given):
+        for voter, approve, part in given if self.model.polls else ():
+            id_ = list(self.model.polls)[-min(back, len(self.model.polls))]
             take(self.engine, self.model, Vote(id_, voter, approve), part)
 
     @rule(seconds=st.sampled_from([1, 10, 60]))
     def time_passes(self, seconds):
         self.clock.advance(seconds)
 
-    @rule(end=st.sampled_from([Places.reopen, Places.crash]))
-    def begin_again(self, end):
-        end(self.places)
+    @rule(crashes=st.booleans())
+    def begin_again(self, crashes):
+        if crashes:
+            self.places.crash()
+        else:
+            self.places.reopen()
         self.engine = ConsensusEngine(self.places.memory)
 
     @invariant()
@@ -196,6 +223,24 @@ class Consensus(RuleBasedStateMachine):
 
 def test_no_rule_is_broken_across_crashes():
     run_state_machine_as_test(Consensus, settings=FEW)
+
+
+class Quick(Consensus):
+    """The same where nothing ends."""
+
+    kind = OnePlace
+
+
+# The engine takes no vote that comes late, so no history of it shows whether one would count.
+# Sums of floats are off too seldom for a hunt; every history of the fold is what catches them.
+FOUND = [fold for fold in BROKEN if fold not in {counts_late_votes, in_floats}]
+
+
+@pytest.mark.parametrize("broken", FOUND)
+def test_an_engine_that_breaks_a_rule_is_caught(broken, monkeypatch):
+    monkeypatch.setattr(module, "fold", broken)
+    with pytest.raises((AssertionError, ConsensusError)):
+        run_state_machine_as_test(Quick, settings=HUNT)
 
 
 def play(memory, weights, quorum, history, ends):

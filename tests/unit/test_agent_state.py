@@ -225,3 +225,8 @@ def test_a_configuration_that_cannot_be_stored_changes_nothing(states):
     with pytest.raises(SerializationError):
         states.save("hedge", replace(saved, configuration={"at": object()}))
     assert states.load("hedge") == saved
+
+
+def test_what_is_no_state_is_refused(states):
+    with pytest.raises(TypeError, match="state=None: give AgentState"):
+        states.save("hedge", None)

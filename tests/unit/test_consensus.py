@@ -16,6 +16,7 @@ from nt_memory import (
     MemorySystem,
     NamespaceError,
     Pending,
+    Proposal,
     Rejected,
     SerializationError,
     Vote,
@@ -99,6 +100,12 @@ def test_proposals_are_listed_by_result(engine):
     assert [made.id for made in engine.list()] == ["p", "q", "r"]
     assert [made.id for made in engine.list(Approved)] == ["q"]
     assert [made.id for made in engine.list(Pending)] == ["p", "r"]
+
+
+@pytest.mark.parametrize("only", [5, "Pending", Proposal, Pending(0, 0, 0, 0)])
+def test_a_kind_of_result_that_there_is_not_is_refused(engine, only):
+    with pytest.raises(ValueError, match="only="):
+        engine.list(only)
 
 
 def test_who_registers_later_has_no_vote(engine):
@@ -295,3 +302,10 @@ def test_each_change_is_announced(engine, clock, monkeypatch):
         },
         {"proposal_id": "p", "change": "expired"},
     ]
+
+
+def test_what_is_no_proposal_or_vote_is_refused(engine):
+    with pytest.raises(TypeError, match="proposal=5: give Proposal"):
+        engine.submit_proposal(5)
+    with pytest.raises(TypeError, match="vote=5: give Vote"):
+        engine.vote(5)

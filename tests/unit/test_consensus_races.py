@@ -14,7 +14,8 @@ from nt_memory import (
     Rejected,
 )
 from nt_memory.coordination import consensus as module
-from polls import proposal, votes, with_agents
+from nt_memory.coordination.proposals import Tally
+from polls import pending, proposal, votes, with_agents
 
 
 @pytest.fixture
@@ -108,7 +109,21 @@ def test_of_many_that_vote_for_one_agent_one_gets_through(open_on, clock):
         assert (len(results), results.count(Approved()), len(refused)) == (8, 1, 24)
 
 
-def test_a_lost_vote_is_corruption(engine, memory):
+def test_a_result_goes_by_all_votes_that_are_counted(engine, memory, monkeypatch):
+    engine.submit_proposal(proposal())
+    unpacked = Tally.unpacked
+
+    def overtaken(row):
+        monkeypatch.setattr(Tally, "unpacked", unpacked)
+        votes(ConsensusEngine(memory), "a+")
+        return unpacked(row)
+
+    monkeypatch.setattr(Tally, "unpacked", overtaken)
+    assert engine.result("p") == pending(1, 0, 2, 2)
+
+
+def test_a_lost_vote_is_corruption(engine, memory, monkeypatch):
+    monkeypatch.setattr(module, "_LOOKS", 2)
     engine.submit_proposal(proposal())
     votes(engine, "a+")
     memory.delete("consensus/p/votes", "a")

@@ -295,3 +295,8 @@ def test_data_that_cannot_be_stored_is_no_signal(signals):
     with pytest.raises(SerializationError):
         signals.publish_signal(signal(data={"at": object()}))
     assert signals.get_signals_for_agent("risk") == ()
+
+
+def test_what_is_no_signal_is_refused(signals):
+    with pytest.raises(TypeError, match=r"signal=\{\}: give Signal"):
+        signals.publish_signal({})

@@ -6,16 +6,31 @@ import math
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Rational, Real
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from nt_memory._shown import shown
 from nt_memory.errors import NamespaceError
 
+T = TypeVar("T")
 Exact: TypeAlias = "int | float | Fraction | Decimal"
 
 # Beyond this, adding up could take any time; a float lies within.
 _MAX_BITS = 2048
 _MAX_EXPONENT = 400
+
+
+def instance(name: str, value: object, kind: type[T]) -> T:
+    """Return a value of a class.
+
+    Raises
+    ------
+    TypeError
+        It is of another.
+    """
+    if not isinstance(value, kind):
+        msg = f"{name}={shown(value)}: give {kind.__name__}(...)"
+        raise TypeError(msg)
+    return value
 
 
 def segment(name: str, value: object) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nt_memory._shown import shown
 from nt_memory.clock import micros, to_micros
 from nt_memory.coordination._announce import announce
-from nt_memory.coordination._checks import exact, segment, share
+from nt_memory.coordination._checks import exact, instance, segment, share
 from nt_memory.coordination._rows import every_key, until_unchanged
 from nt_memory.coordination.proposals import (
     Approved,
@@ -17,8 +17,10 @@ from nt_memory.coordination.proposals import (
     Expired,
     Pending,
     Poll,
+    Proposal,
     Rejected,
     Tally,
+    Vote,
     fold,
 )
 from nt_memory.coordination.registry import AgentRegistry
@@ -31,14 +33,16 @@ if TYPE_CHECKING:
     from nt_memory.clock import Duration
     from nt_memory.coordination._checks import Exact
     from nt_memory.coordination._memory import Memory
-    from nt_memory.coordination.proposals import ConsensusResult, Proposal, Vote
+    from nt_memory.coordination.proposals import ConsensusResult
     from nt_memory.coordination.registry import RegisteredAgent
 
 _PROPOSALS = "consensus"
 _TALLY = "tally"
 _ENDED = {Approved: "approved", Rejected: "rejected", Expired: "expired"}
-_LOOKS = 1000
-_PAUSE = 0.01  # seconds between two looks at a proposal
+_LOOKS = 300
+# Seconds between two looks at a proposal, of the machine: a clock that is moved by hand
+# would never end the wait.
+_PAUSE = 0.01
 
 
 class ConsensusEngine:
@@ -99,6 +103,7 @@ class ConsensusEngine:
         SerializationError
             The data cannot be stored.
         """
+        instance("proposal", proposal, Proposal)
         poll = until_unchanged(lambda: self._submit(proposal))
         self._announce(poll.id, {"change": "proposed", "proposer": poll.proposer})
         return poll.id
@@ -113,6 +118,7 @@ class ConsensusEngine:
             was not registered when it was made or has voted already, or the
             vote's weight is more than the registered one.  No vote is written.
         """
+        instance("vote", vote, Vote)
         result = until_unchanged(lambda: self._vote(vote))
         change = {"change": "voted", "voter": vote.voter, "approve": vote.approve}
         self._announce(vote.proposal_id, {**change, "result": type(result).__name__})
@@ -141,6 +147,9 @@ class ConsensusEngine:
 
         Ids that the engine made are ordered by the millisecond of their submission.
         """
+        if only not in (None, Pending, *_ENDED):
+            msg = f"only={shown(only)}: give Pending, Approved, Rejected, Expired or None"
+            raise ValueError(msg)
         found = []
         for id_ in every_key(self._store, _PROPOSALS):
             poll = self._poll(id_)
@@ -206,7 +215,7 @@ class ConsensusEngine:
         )
         self._store.commit(
             [
-                unchanged,
+                *unchanged,
                 Expect(_PROPOSALS, id_, None),
                 Put(_PROPOSALS, id_, b""),
                 Put(_of(id_), "proposal", poll.packed()),
@@ -262,9 +271,10 @@ class ConsensusEngine:
             tally = Tally() if row is None else Tally.unpacked(row)
             rows = {voter: self._store.get(_votes_of(id), voter) for voter in poll.weights}
             votes = tuple(Cast.unpacked(voter, row) for voter, row in rows.items() if row)
-            # Else a vote was written while they were read one after the other.
             if len(votes) == tally.votes:
                 return poll, tally, votes
+            # A vote was written while they were read one after the other.
+            time.sleep(_PAUSE)
         msg = f"proposal {shown(id)} counts {tally.votes} votes and has {len(votes)}"
         raise CorruptionError(msg)
 

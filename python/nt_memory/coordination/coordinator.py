@@ -10,7 +10,7 @@ from nt_memory._shown import shown
 from nt_memory._values import unpack
 from nt_memory.clock import from_micros, micros, to_micros
 from nt_memory.coordination._announce import announce
-from nt_memory.coordination._checks import segment
+from nt_memory.coordination._checks import instance, segment
 from nt_memory.coordination._rows import every_key, until_unchanged
 from nt_memory.coordination.registry import AgentRegistry
 from nt_memory.coordination.signals import STATUSES, Processing, Signal, text
@@ -85,6 +85,7 @@ class MultiAgentCoordinator:
         SerializationError
             The data or the context cannot be stored.
         """
+        instance("signal", signal, Signal)
         id_ = until_unchanged(lambda: self._publish(signal))
         news = {
             "signal_id": id_,

@@ -214,12 +214,14 @@ class AgentRegistry:
             raise _not_found(agent_id)
         return Expect(_AGENTS, agent_id, row)
 
-    def weights(self) -> tuple[dict[str, Fraction], Expect]:
-        """Return the weight of every agent, and the precondition that nothing has changed."""
+    def weights(self) -> tuple[dict[str, Fraction], tuple[Expect, ...]]:
+        """Return the weight of every agent, and the preconditions that nothing has changed."""
         unchanged = Expect(*_REVISION, self._store.get(*_REVISION))
         rows = {agent: self._store.get(_AGENTS, agent) for agent in every_key(self._store, _AGENTS)}
         found = {agent: row for agent, row in rows.items() if row is not None}
-        return {agent: Fraction(unpack(row)["weight"]) for agent, row in found.items()}, unchanged
+        weights = {agent: Fraction(unpack(row)["weight"]) for agent, row in found.items()}
+        # The revision tells of who came, the rows that each was read as it is.
+        return weights, (unchanged, *(Expect(_AGENTS, agent, row) for agent, row in found.items()))
 
     def _write(
         self, agent_id: str, before: bytes | None, fields: _Fields, *, beats: bool

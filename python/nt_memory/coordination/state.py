@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from nt_memory._shown import shown
 from nt_memory._values import finite, mapping, pack, unpack
 from nt_memory.clock import from_micros, to_micros
-from nt_memory.coordination._checks import segment
+from nt_memory.coordination._checks import instance, segment
 from nt_memory.coordination._rows import every_key, until_unchanged
 from nt_memory.errors import ConflictError, CoordinationError
 from nt_memory.store import Expect, Put
@@ -180,6 +180,7 @@ class AgentStates:
             The configuration cannot be stored.
         """
         place = _place(agent_id)
+        instance("state", state, AgentState)
         before = self._store.get(place, _CURRENT)
         saved = replace(state, version=state.version + 1)
         change = Put(place, _CURRENT, saved.packed(self._now()))
