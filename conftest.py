@@ -2,11 +2,12 @@
 
 import pytest
 
-from nt_memory import MemorySystem
+from nt_memory import AsyncMemorySystem, MemorySystem
 
 
 @pytest.fixture(autouse=True)
 def _published(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take what is published, and tell nobody."""
-    if not hasattr(MemorySystem, "publish"):
-        monkeypatch.setattr(MemorySystem, "publish", lambda *_args: 0, raising=False)
+    for kind in (MemorySystem, AsyncMemorySystem):
+        if not hasattr(kind, "publish"):
+            monkeypatch.setattr(kind, "publish", lambda *_args: 0, raising=False)
