@@ -227,8 +227,9 @@ class MultiAgentCoordinator:
             self._store.commit(
                 [
                     Expect(queue, waiting, Processing().packed()),
-                    Delete(queue, waiting),
+                    # First, so that whoever looks at one key after the other finds either.
                     Put(queue, f"{after.status}/{place}", after.packed(), left),
+                    Delete(queue, waiting),
                 ]
             )
         except ConflictError as error:
