@@ -210,6 +210,7 @@ fn query(vector: &[f32], filter: Option<Filter>) -> Query {
         min_trust: None,
         exact: None,
         bodies: true,
+        within: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from nt_memory.clock import Bars, Clock, ManualClock, SystemClock
@@ -9,9 +10,11 @@ from nt_memory.config import CacheConfig, MemoryConfig, VectorConfig, VectorSpac
 from nt_memory.embedding import EmbeddingProvider, HashingEmbedding
 from nt_memory.errors import (
     AccessDeniedError,
+    AgentNotFoundError,
     CacheError,
     ClosedError,
     ConflictError,
+    ConsensusError,
     CoordinationError,
     CorruptionError,
     DeadlockError,
@@ -27,6 +30,7 @@ from nt_memory.errors import (
     RecordNotFoundError,
     SerializationError,
     SettledError,
+    SignalError,
     StaleTokenError,
     StorageError,
     StorageFullError,
@@ -53,9 +57,33 @@ from nt_memory.system import MemorySystem
 if TYPE_CHECKING:
     from nt_memory._native import Namespace
     from nt_memory.aio import AsyncMemorySystem
+    from nt_memory.coordination import (
+        AgentRegistry,
+        AgentState,
+        AgentStates,
+        Approved,
+        ConsensusEngine,
+        ConsensusResult,
+        Expired,
+        MultiAgentCoordinator,
+        Pending,
+        Processing,
+        Proposal,
+        RegisteredAgent,
+        Rejected,
+        Signal,
+        SourceMetrics,
+        StoredState,
+        Vote,
+    )
 
 __all__ = [
     "AccessDeniedError",
+    "AgentNotFoundError",
+    "AgentRegistry",
+    "AgentState",
+    "AgentStates",
+    "Approved",
     "AsyncMemorySystem",
     "Bars",
     "CacheConfig",
@@ -64,11 +92,15 @@ __all__ = [
     "ClosedError",
     "Condition",
     "ConflictError",
+    "ConsensusEngine",
+    "ConsensusError",
+    "ConsensusResult",
     "CoordinationError",
     "CorruptionError",
     "DeadlockError",
     "DimensionMismatchError",
     "EmbeddingProvider",
+    "Expired",
     "Filter",
     "ForgottenError",
     "ForkError",
@@ -82,24 +114,35 @@ __all__ = [
     "ManualClock",
     "MemoryConfig",
     "MemorySystem",
+    "MultiAgentCoordinator",
     "Namespace",
     "NamespaceError",
     "NtMemoryError",
     "Outcome",
+    "Pending",
+    "Processing",
+    "Proposal",
     "Provenance",
     "Recall",
     "Record",
     "RecordNotFoundError",
+    "RegisteredAgent",
+    "Rejected",
     "SerializationError",
     "SettledError",
+    "Signal",
+    "SignalError",
+    "SourceMetrics",
     "StaleTokenError",
     "StorageError",
     "StorageFullError",
     "StoreLockedError",
+    "StoredState",
     "SystemClock",
     "VectorConfig",
     "VectorError",
     "VectorSpace",
+    "Vote",
     "Weights",
     "between",
     "contains",
@@ -112,15 +155,33 @@ __all__ = [
 ]
 
 
+# What takes its time to import, or needs the extension.
+_LATER = {
+    "AsyncMemorySystem": "nt_memory.aio",
+    "Namespace": "nt_memory._native",
+    "AgentRegistry": "nt_memory.coordination",
+    "AgentState": "nt_memory.coordination",
+    "AgentStates": "nt_memory.coordination",
+    "Approved": "nt_memory.coordination",
+    "ConsensusEngine": "nt_memory.coordination",
+    "ConsensusResult": "nt_memory.coordination",
+    "Expired": "nt_memory.coordination",
+    "MultiAgentCoordinator": "nt_memory.coordination",
+    "Pending": "nt_memory.coordination",
+    "Processing": "nt_memory.coordination",
+    "Proposal": "nt_memory.coordination",
+    "RegisteredAgent": "nt_memory.coordination",
+    "Rejected": "nt_memory.coordination",
+    "Signal": "nt_memory.coordination",
+    "SourceMetrics": "nt_memory.coordination",
+    "StoredState": "nt_memory.coordination",
+    "Vote": "nt_memory.coordination",
+}
+
+
 def __getattr__(name: str) -> object:
-    """Load what pulls in asyncio or the extension when it is first named."""
-    if name == "AsyncMemorySystem":
-        from nt_memory.aio import AsyncMemorySystem
-
-        return AsyncMemorySystem
-    if name == "Namespace":
-        from nt_memory._native import Namespace
-
-        return Namespace
+    """Load what is imported when it is first named."""
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)

@@ -88,6 +88,18 @@ class AccessDeniedError(NtMemoryError, PermissionError):
     """An agent may not do this; nothing was read or written."""
 
 
+class ConsensusError(CoordinationError):
+    """A proposal or a vote breaks a rule of the consensus, or nothing was decided in time."""
+
+
+class SignalError(CoordinationError):
+    """A signal cannot be published or marked as asked; nothing was written."""
+
+
+class AgentNotFoundError(CoordinationError, LookupError):
+    """No agent is registered under this id."""
+
+
 class SerializationError(NtMemoryError, ValueError):
     """A value cannot be encoded, or stored bytes cannot be decoded."""
 

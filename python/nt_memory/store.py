@@ -428,7 +428,7 @@ class Coordinating(Protocol):
         ...
 
     def agent(self, agent_id: str, /) -> Store:
-        """Return the store in the hands of an agent: each call is allowed or an AccessDeniedError."""
+        """Return the store in the hands of an agent, which allows or denies each call."""
         ...
 
     def rights(self, agent_id: str, /) -> tuple[list[str], list[str]]:

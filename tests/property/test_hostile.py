@@ -13,6 +13,7 @@ import pytest
 
 import hostile
 from hostile import START, SpiteError
+from hostile_agents import AGENT_TARGETS, prepare
 from hostile_targets import TARGETS
 from nt_memory import (
     InternalError,
@@ -27,6 +28,7 @@ from nt_memory import (
 
 SECONDS = float(os.environ.get("NT_MEMORY_FUZZ_SECONDS", "20"))
 SEED = os.environ.get("NT_MEMORY_FUZZ_SEED", "0")
+EVERY = [*TARGETS, *AGENT_TARGETS]
 HANGS = 10
 LONGEST = 4000
 
@@ -39,6 +41,7 @@ def opened():
     )
     memory.put("kept", "limit", b"5")
     memory.remember(Record(namespace="kept", kind="k", id="kept", event_time=START, text="hi"))
+    prepare(memory)
     return memory
 
 
@@ -87,9 +90,9 @@ def fuzz(target, seconds):
     sys.stdout.write(f"{target.__name__}: {tried} inputs, {refused} refused\n")
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.__name__)
+@pytest.mark.parametrize("target", EVERY, ids=lambda target: target.__name__)
 def test_hostile_input_gets_an_answer_or_an_error_that_helps(target):
-    fuzz(target, SECONDS / len(TARGETS))
+    fuzz(target, SECONDS / len(EVERY))
 
 
 def panics(memory, rng):

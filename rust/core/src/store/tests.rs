@@ -81,6 +81,7 @@ fn query() -> Query {
         min_trust: None,
         exact: None,
         bodies: true,
+        within: None,
     }
 }
 
