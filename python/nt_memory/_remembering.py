@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from nt_memory.store import RawRecord
 
 _MAX_COMMIT = 2**64 - 1
+# Tag of what was made of records whose writer was rolled back.
+TAINTED = "tainted"
 _OUTCOME_FIELDS = ("reward", "payload", "known_at")
 
 
@@ -210,7 +212,10 @@ class Remembering(Handle):
         ----------
         what
             Ids, or a `Filter`: then all records whose latest version passes it,
-            whether they show now, have expired or are not known yet.
+            whether they show now, have expired or are not known yet.  A filter
+            by ``writer`` rolls that writer back: records that name a forgotten
+            one as a parent, or one made of it, get the tag ``"tainted"``, in the
+            same batch.  Every record is read for that.
         dry_run
             Only count.
 
@@ -225,7 +230,19 @@ class Remembering(Handle):
             ids = [what] if isinstance(what, str) else list(what)
         if not ids:
             return 0
-        return int(self._store.commit([Forget(ids)], dry_run=dry_run).results[0])
+        marks = []
+        if isinstance(what, Filter) and "writer" in what.fields():
+            marks = self._marks(self._coordinating().derived(ids))
+        return int(self._store.commit([Forget(ids), *marks], dry_run=dry_run).results[0])
+
+    def _marks(self, ids: Iterable[str]) -> list[Write]:
+        """Mark the last version of records as made of what is forgotten."""
+        last = [self._store.versions(id_)[-1] for id_ in ids]
+        return [
+            Write(replace(raw, tags=[*raw.tags, TAINTED]))
+            for raw in last
+            if TAINTED not in raw.tags
+        ]
 
     def get_record(
         self,

@@ -121,6 +121,23 @@ class Filter:
         self._depth = 1
         self._tree = nodes[0] if len(nodes) == 1 else {"and": nodes}
 
+    def fields(self) -> set[str]:
+        """Return the fields that it tests.
+
+        Examples
+        --------
+        >>> sorted((Filter(kind="trade") & ~Filter(writer="feed")).fields())
+        ['kind', 'writer']
+        """
+        found, waiting = set(), [self._tree]
+        while waiting:
+            for name, below in waiting.pop().items():
+                if name == "test":
+                    found.add(below["field"])
+                else:
+                    waiting += below if isinstance(below, list) else [below]
+        return found
+
     @classmethod
     def _of(cls, tree: dict[str, Any], depth: int = 1) -> Filter:
         if depth > _MAX_DEPTH:

@@ -435,6 +435,10 @@ class Coordinating(Protocol):
         """Return the paths that an agent reads and writes beside its own."""
         ...
 
+    def derived(self, ids: Sequence[str], /) -> list[str]:
+        """Return the ids of the records that these were parents of, and so on."""
+        ...
+
     def readable(self) -> list[str] | None:
         """Return the paths that this handle reads; None where all are."""
         ...

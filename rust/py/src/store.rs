@@ -279,6 +279,21 @@ impl PyStore {
         })
     }
 
+    /// Return the ids of the records that these were parents of, and so on; for an agent, of those
+    /// that it may change.
+    #[pyo3(signature = (ids, /))]
+    fn derived(&self, py: Python<'_>, ids: Plain<Vec<String>>) -> PyResult<Vec<String>> {
+        let handle = self.handle.clone();
+        interruptible(py, move || {
+            let derived = handle.anyone().derived(&ids.0)?;
+            let changes = |id: &String| {
+                let namespace = handle.anyone().namespace_of(id)?;
+                Ok(namespace.is_some_and(|namespace| handle.may_write(&namespace)).then(|| id.clone()))
+            };
+            derived.iter().filter_map(|id| changes(id).transpose()).collect()
+        })
+    }
+
     /// Queue a recall for the next group commit.
     #[pyo3(signature = (id, entry, as_of = None, namespace = None, /))]
     fn log_recall(

@@ -15,6 +15,24 @@ pub const SHARED: &str = "shared";
 /// Most paths that one agent is granted.
 const MAX_PATHS: usize = 1000;
 
+/// What all agents read: the pool, proposals and votes, who is registered.
+const OPEN: [&str; 3] = [SHARED, "consensus", "registry"];
+/// Where signals lie; their queues, below it, are their agents' own.
+const SIGNALS: &str = "signals";
+
+/// What belongs to an agent.
+fn own(agent: &str) -> [String; 2] {
+    [format!("swarm/{agent}"), format!("{SIGNALS}/{agent}")]
+}
+
+fn is_own(agent: &str, path: &str) -> bool {
+    own(agent).iter().any(|own| Namespace::has_prefix(path, own))
+}
+
+fn is_open(path: &str) -> bool {
+    path == SIGNALS || OPEN.iter().any(|open| Namespace::has_prefix(path, open))
+}
+
 /// What an agent may do beside its own: paths, each with all below it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rights {
@@ -100,8 +118,8 @@ impl Handle {
     #[must_use]
     pub fn may_read(&self, path: &str) -> bool {
         let Some(agent) = &self.agent else { return true };
-        Namespace::belongs_to_agent(path, agent)
-            || Namespace::has_prefix(path, SHARED)
+        is_own(agent, path)
+            || is_open(path)
             || self.store.rights(agent).is_some_and(|own| covers(&own.read, path) || covers(&own.write, path))
     }
 
@@ -109,7 +127,7 @@ impl Handle {
     #[must_use]
     pub fn may_write(&self, path: &str) -> bool {
         let Some(agent) = &self.agent else { return true };
-        Namespace::belongs_to_agent(path, agent) || self.store.rights(agent).is_some_and(|own| covers(&own.write, path))
+        is_own(agent, path) || self.store.rights(agent).is_some_and(|own| covers(&own.write, path))
     }
 
     /// The store, to search it; the search sees what the agent may read.
@@ -142,8 +160,8 @@ impl Handle {
     pub fn readable(&self) -> Option<Vec<String>> {
         let agent = self.agent.as_ref()?;
         let rights = self.store.rights(agent).unwrap_or_default();
-        let own = [format!("swarm/{agent}"), SHARED.to_owned()];
-        Some(own.into_iter().chain(rights.read).chain(rights.write).collect())
+        let open = OPEN.map(str::to_owned).into_iter();
+        Some(own(agent).into_iter().chain(open).chain(rights.read).chain(rights.write).collect())
     }
 
     /// Paths that an agent writes; `None` where all are.
@@ -151,7 +169,7 @@ impl Handle {
     pub fn writable(&self) -> Option<Vec<String>> {
         let agent = self.agent.as_ref()?;
         let rights = self.store.rights(agent).unwrap_or_default();
-        Some(std::iter::once(format!("swarm/{agent}")).chain(rights.write).collect())
+        Some(own(agent).into_iter().chain(rights.write).collect())
     }
 
     /// The store, to commit a batch; what the batch writes is the agent's.
@@ -174,18 +192,7 @@ impl Handle {
 
     fn ensure_allowed(&self, agent: &str, operations: &[Operation], at: usize) -> Result<()> {
         match &operations[at] {
-            Operation::Put { namespace, key, .. } if is_ballot(namespace) => {
-                let once = |operation: &Operation| {
-                    matches!(operation,
-                    Operation::Expect { namespace: of, key: name, value: None } if of == namespace && name == key)
-                };
-                if key == agent && operations.iter().any(once) {
-                    return Ok(());
-                }
-                Err(Error::Denied(format!(
-                    "agent {agent:?} writes {key:?} in {namespace:?}: an agent votes once, for itself"
-                )))
-            }
+            Operation::Put { namespace, key, .. } if may_coordinate(agent, namespace, key, operations) => Ok(()),
             Operation::Put { namespace, .. }
             | Operation::Delete { namespace, .. }
             | Operation::Increment { namespace, .. } => self.writing(namespace),
@@ -249,7 +256,20 @@ impl Handle {
     }
 }
 
-/// Whether a namespace holds the votes on a proposal.
-fn is_ballot(namespace: &str) -> bool {
-    matches!(namespace.split('/').collect::<Vec<_>>()[..], ["consensus", _, "votes"])
+/// Whether an agent may set a key of what all of them keep together: its vote, once; what it
+/// proposes; the tally that it has read; and that it is alive.
+fn may_coordinate(agent: &str, namespace: &str, key: &str, operations: &[Operation]) -> bool {
+    let expects = |space: &str, name: &str, nothing: bool| {
+        operations.iter().any(|operation| {
+            matches!(operation, Operation::Expect { namespace, key, value }
+                if namespace == space && key == name && (!nothing || value.is_none()))
+        })
+    };
+    match namespace.split('/').collect::<Vec<_>>()[..] {
+        ["consensus"] => expects(namespace, key, true),
+        ["consensus", id] => expects(namespace, key, false) || expects("consensus", id, true),
+        ["consensus", _, "votes"] => key == agent && expects(namespace, key, true),
+        ["registry", "heartbeats"] => key == agent,
+        _ => false,
+    }
 }

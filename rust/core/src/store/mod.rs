@@ -3,6 +3,7 @@
 mod backup;
 mod committer;
 mod config;
+mod derived;
 mod directory;
 mod horizon;
 mod index;
