@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from nt_memory.clock import Bars, Clock, ManualClock, SystemClock
 from nt_memory.config import CacheConfig, MemoryConfig, VectorConfig, VectorSpace
+from nt_memory.coordination.messages import AgentMemoryMessage, Message, MessageType
+from nt_memory.coordination.subscription import Subscription, SubscriptionCounts
 from nt_memory.embedding import EmbeddingProvider, HashingEmbedding
 from nt_memory.errors import (
     CacheError,
@@ -19,9 +21,11 @@ from nt_memory.errors import (
     HorizonError,
     InternalError,
     InvalidEmbeddingError,
+    LaggedError,
     NamespaceError,
     NtMemoryError,
     RecordNotFoundError,
+    RecvTimeoutError,
     SerializationError,
     SettledError,
     StorageError,
@@ -46,11 +50,14 @@ from nt_memory.records import Outcome, Provenance, Record
 from nt_memory.system import MemorySystem
 
 if TYPE_CHECKING:
+    from nt_memory._listening import AsyncSubscription
     from nt_memory._native import Namespace
     from nt_memory.aio import AsyncMemorySystem
 
 __all__ = [
+    "AgentMemoryMessage",
     "AsyncMemorySystem",
+    "AsyncSubscription",
     "Bars",
     "CacheConfig",
     "CacheError",
@@ -70,9 +77,12 @@ __all__ = [
     "HorizonError",
     "InternalError",
     "InvalidEmbeddingError",
+    "LaggedError",
     "ManualClock",
     "MemoryConfig",
     "MemorySystem",
+    "Message",
+    "MessageType",
     "Namespace",
     "NamespaceError",
     "NtMemoryError",
@@ -81,11 +91,14 @@ __all__ = [
     "Recall",
     "Record",
     "RecordNotFoundError",
+    "RecvTimeoutError",
     "SerializationError",
     "SettledError",
     "StorageError",
     "StorageFullError",
     "StoreLockedError",
+    "Subscription",
+    "SubscriptionCounts",
     "SystemClock",
     "VectorConfig",
     "VectorError",
@@ -108,6 +121,10 @@ def __getattr__(name: str) -> object:
         from nt_memory.aio import AsyncMemorySystem
 
         return AsyncMemorySystem
+    if name == "AsyncSubscription":
+        from nt_memory._listening import AsyncSubscription
+
+        return AsyncSubscription
     if name == "Namespace":
         from nt_memory._native import Namespace
 

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from nt_memory._handle import refuse_to_copy
+from nt_memory._listening import AsyncSubscription
 from nt_memory.errors import ClosedError
 from nt_memory.system import MemorySystem
 
@@ -33,6 +34,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 MAX_WORKERS = 8
+_CLOSED = "the memory was closed: open it again"
 
 
 def _in_pool(
@@ -43,8 +45,7 @@ def _in_pool(
     @functools.wraps(method)
     async def call(self: AsyncMemorySystem, /, *args: P.args, **kwargs: P.kwargs) -> R:
         if self._closed:
-            msg = "the memory was closed: open it again"
-            raise ClosedError(msg)
+            raise ClosedError(_CLOSED)
         bound = functools.partial(method, self.sync, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._pool, bound)
 
@@ -64,6 +65,9 @@ def _at_once(
         return await pooled(self, *args, **kwargs)
 
     return call
+
+
+_SUBSCRIBE = _in_pool(MemorySystem.subscribe)
 
 
 class AsyncMemorySystem:
@@ -150,6 +154,8 @@ class AsyncMemorySystem:
     search_similar = _in_pool(MemorySystem.search_similar)
     search_batch = _in_pool(MemorySystem.search_batch)
     replay = _in_pool(MemorySystem.replay)
+    publish = _in_pool(MemorySystem.publish)
+    configure_topic = _in_pool(MemorySystem.configure_topic)
     export = _in_pool(MemorySystem.export)
     import_ = _in_pool(MemorySystem.import_)
     stats = _in_pool(MemorySystem.stats)
@@ -157,6 +163,26 @@ class AsyncMemorySystem:
     verify = _in_pool(MemorySystem.verify)
     backup = _in_pool(MemorySystem.backup)
     compact = _in_pool(MemorySystem.compact)
+
+    async def subscribe(
+        self,
+        topic: str,
+        *,
+        from_seq: int | None = None,
+        durable: str | None = None,
+        capacity: int = 1024,
+        agent_id: str | None = None,
+    ) -> AsyncSubscription:
+        """Listen to topics; see `MemorySystem.subscribe`."""
+        made = await _SUBSCRIBE(
+            self, topic, from_seq=from_seq, durable=durable, capacity=capacity, agent_id=agent_id
+        )
+        return AsyncSubscription(made, self._run)
+
+    async def _run(self, work: Callable[[], Any]) -> Any:
+        if self._closed:
+            raise ClosedError(_CLOSED)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     def __reduce__(self) -> NoReturn:
         refuse_to_copy(self)

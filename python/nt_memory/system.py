@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from nt_memory._exchanging import Exchanging
 from nt_memory._handle import TEXT, refuse_to_copy, text_encoder
 from nt_memory._keyvalue import KeyValue
+from nt_memory._messaging import Messaging
 from nt_memory._recalling import Recalling
 from nt_memory._remembering import Remembering
 from nt_memory._shown import shown
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from nt_memory.store import Store
 
 
-class MemorySystem(KeyValue, Remembering, Recalling, Exchanging):
-    """A memory for agents: values by key, records by time and likeness.
+class MemorySystem(KeyValue, Remembering, Recalling, Exchanging, Messaging):
+    """A memory for agents: values by key, records by time and likeness, messages by topic.
 
     What a call has written is on the disk when it returns (durability
     "group"), and every later call of any thread sees it.  One process owns a

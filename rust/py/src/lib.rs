@@ -6,6 +6,7 @@ mod batch;
 mod clock;
 mod config;
 mod errors;
+mod messages;
 mod namespace;
 mod pack;
 mod query;
@@ -35,6 +36,8 @@ fn _panic(py: Python<'_>) -> PyResult<()> {
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<clock::PyClock>()?;
     module.add_class::<namespace::PyNamespace>()?;
+    module.add_class::<messages::PySubscription>()?;
+    module.add_class::<messages::PyWake>()?;
     module.add_class::<store::PyStore>()?;
     module.add_class::<vectors::PyVectorStore>()?;
     module.add_function(wrap_pyfunction!(pack::pack, module)?)?;

@@ -1,10 +1,12 @@
 //! Opening: the store's state and the catalogue, from L3.
 
 use super::indexer::give_back_memory;
+use super::messages::load_rules;
 use super::snapshot::{self, Claims, Owner};
 use super::state::{FORMAT, HEAD, Head, IDENTITY, NamespaceState, Namespaces, SPACES};
 use super::{Shared, StoreConfig};
 use crate::catalog::Catalog;
+use crate::coordination::pubsub::Rules;
 use crate::error::{Error, Result};
 use crate::ids::random_bytes;
 use crate::record::{self, Meta};
@@ -21,6 +23,7 @@ pub(super) struct Loaded {
     pub shared: Shared,
     pub identity: u128,
     pub notices: Vec<String>,
+    pub rules: Rules,
 }
 
 pub(super) fn load(cold: &dyn ColdStore, config: &StoreConfig) -> Result<Loaded> {
@@ -55,7 +58,12 @@ pub(super) fn load(cold: &dyn ColdStore, config: &StoreConfig) -> Result<Loaded>
         cold.forget_reads()?;
         give_back_memory();
     }
-    Ok(Loaded { shared: Shared { catalog, namespaces: load_namespaces(cold)?, head }, identity, notices })
+    Ok(Loaded {
+        shared: Shared { catalog, namespaces: load_namespaces(cold)?, head },
+        identity,
+        notices,
+        rules: load_rules(cold)?,
+    })
 }
 
 fn state_row<T: serde::de::DeserializeOwned>(cold: &dyn ColdStore, name: &str) -> Result<Option<T>> {

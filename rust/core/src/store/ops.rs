@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::coordination::pubsub::{Publication, TopicOptions};
 use crate::filter::Filter;
 use crate::record::{Outcome, Record};
 use crate::table::Table;
@@ -41,6 +42,12 @@ pub enum Operation {
     Forget { ids: Vec<String> },
     /// Set a namespace's options.
     Configure { namespace: String, options: NamespaceOptions },
+    /// A durable message.
+    Publish(Box<Publication>),
+    /// Make topics durable; without options the rule of this pattern goes.
+    ConfigureTopic { pattern: String, options: Option<TopicOptions> },
+    /// Where a named subscriber goes on.
+    MoveCursor { name: String, sequence: u64 },
 }
 
 /// Result of one operation.
@@ -56,6 +63,8 @@ pub enum Answer {
     Id(String),
     /// Ids of the rows of a table.
     Ids(Vec<String>),
+    /// Sequence of a durable message.
+    Sequence(u64),
 }
 
 /// An accepted batch.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::ops::{Answer, NamespaceOptions, Operation};
 use super::state::{Counts, NamespaceState};
 use super::{Inner, Shared};
+use crate::coordination::pubsub::{Message, RuleChange};
 use crate::embedding::Embedding;
 use crate::error::{Error, Result, value_error};
 use crate::namespace::{self, Namespace};
@@ -15,7 +16,7 @@ use crate::{frame, keys};
 
 /// Largest value of a key.
 const MAX_VALUE: usize = 64 << 20;
-const NEVER: i64 = i64::MAX;
+pub(crate) const NEVER: i64 = i64::MAX;
 
 /// A change of the catalogue, applied after the rows are on the disk.
 pub(crate) enum Effect {
@@ -91,6 +92,9 @@ pub(crate) struct Staged {
     /// Records whose versions in the catalogue no longer count.
     pub purged: HashSet<String>,
     pub namespaces: HashMap<String, NamespaceState>,
+    /// Durable messages, in the order of their sequences.
+    pub messages: Vec<Message>,
+    pub topics: Vec<RuleChange>,
 }
 
 impl Staged {
@@ -119,6 +123,8 @@ impl Staged {
         self.forgotten.extend(batch.forgotten);
         self.purged.extend(batch.purged);
         self.namespaces.extend(batch.namespaces);
+        self.messages.extend(batch.messages);
+        self.topics.extend(batch.topics);
     }
 }
 
@@ -163,6 +169,9 @@ impl<'a> Planner<'a> {
             Operation::Settle { id, outcome, revise } => self.settle(id, outcome, *revise),
             Operation::Forget { ids } => self.forget(ids),
             Operation::Configure { namespace, options } => self.configure(index, namespace, *options),
+            Operation::Publish(publication) => self.publish(index, publication),
+            Operation::ConfigureTopic { pattern, options } => self.configure_topic(pattern, *options),
+            Operation::MoveCursor { name, sequence } => self.move_cursor(name, *sequence),
         }
     }
 
@@ -327,6 +336,11 @@ impl<'a> Planner<'a> {
             rows.extend(changed.map(|(key, row)| (key.clone(), row.as_ref().map(|row| row.bytes().into_owned()))));
         }
         Ok(rows.into_iter().filter_map(|(row, value)| Some((row, value?))).collect())
+    }
+
+    /// Changes of rules that this group plans, in their order.
+    pub(crate) fn staged_topics(&self) -> impl Iterator<Item = &RuleChange> + Clone {
+        self.group.topics.iter().chain(&self.own.topics)
     }
 
     pub(crate) fn is_staged_forgotten(&self, id: &str) -> bool {

@@ -1,0 +1,3 @@
+//! How agents talk to each other.
+
+pub mod pubsub;
