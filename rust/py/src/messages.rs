@@ -37,12 +37,12 @@ pub(crate) struct PySubscription {
 }
 
 impl PySubscription {
-    pub(crate) fn open(py: Python<'_>, store: &Arc<Store>, options: Subscribe) -> PyResult<Self> {
+    pub(crate) fn open(py: Python<'_>, store: &Arc<Store>, options: &Subscribe) -> PyResult<Self> {
         let inner = guarded(py, || store.subscribe(options))?;
         Ok(Self { inner, _store: Arc::clone(store) })
     }
 
-    fn told<'py>(py: Python<'py>, message: Option<Arc<Message>>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+    fn told(py: Python<'_>, message: Option<Arc<Message>>) -> PyResult<Option<Bound<'_, PyTuple>>> {
         message.map(|message| parts(py, &message)).transpose()
     }
 }

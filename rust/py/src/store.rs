@@ -301,7 +301,7 @@ impl PyStore {
         let agent = agent.map(|agent| agent.0);
         let capacity = capacity.map_or(nt_memory::CAPACITY, |capacity| capacity.0);
         let options = Subscribe { pattern: pattern.0, capacity, from_seq, durable, agent };
-        PySubscription::open(py, &self.inner, options)
+        PySubscription::open(py, &self.inner, &options)
     }
 
     /// Keep messages of topics on the disk, for so many microseconds or for ever; or let the rule go.

@@ -84,7 +84,7 @@ impl Store {
     /// # Errors
     /// [`Error::Value`] for an option that is not well formed, [`Error::Coordination`] for a name that is
     /// taken; what the disk says.
-    pub fn subscribe(&self, options: Subscribe) -> Result<Subscription> {
+    pub fn subscribe(&self, options: &Subscribe) -> Result<Subscription> {
         self.inner.ensure_usable()?;
         Subscription::open(Arc::clone(&self.inner.broker), Some(Arc::clone(&self.inner)), options)
     }

@@ -85,7 +85,7 @@ impl PubSubBroker {
     /// # Errors
     /// [`Error::Value`] for a pattern, capacity or name that is not well formed, and for what only a
     /// store can do.
-    pub fn subscribe(self: &Arc<Self>, options: Subscribe) -> Result<Subscription> {
+    pub fn subscribe(self: &Arc<Self>, options: &Subscribe) -> Result<Subscription> {
         Subscription::open(Arc::clone(self), None, options)
     }
 
@@ -112,7 +112,9 @@ impl PubSubBroker {
     pub(crate) fn apply(&self, commit: u64, rules: Vec<RuleChange>, messages: Vec<Message>) {
         if !rules.is_empty() {
             let mut kept = self.rules.write();
-            rules.into_iter().for_each(|change| kept.change(change));
+            for change in rules {
+                kept.change(change);
+            }
         }
         let mut live = self.live.lock();
         for message in messages.into_iter().map(Arc::new) {
@@ -191,7 +193,9 @@ impl PubSubBroker {
             live.closed = true;
             std::mem::take(&mut live.entries)
         };
-        entries.iter().for_each(|entry| entry.close());
+        for entry in &entries {
+            entry.close();
+        }
         entries.iter().filter_map(|entry| entry.reader.as_ref()?.unwritten()).collect()
     }
 

@@ -74,10 +74,11 @@ impl Signal {
             drop(self.lock.lock());
             self.rung.notify_all();
         }
-        if self.armed.load(Ordering::SeqCst) && self.armed.swap(false, Ordering::SeqCst) {
-            if let Some(wake) = self.wake.lock().as_ref() {
-                wake.ring();
-            }
+        if self.armed.load(Ordering::SeqCst)
+            && self.armed.swap(false, Ordering::SeqCst)
+            && let Some(wake) = self.wake.lock().as_ref()
+        {
+            wake.ring();
         }
     }
 

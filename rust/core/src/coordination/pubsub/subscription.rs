@@ -58,7 +58,7 @@ struct State {
 }
 
 impl Subscription {
-    pub(crate) fn open(broker: Arc<PubSubBroker>, store: Option<Arc<Inner>>, options: Subscribe) -> Result<Self> {
+    pub(crate) fn open(broker: Arc<PubSubBroker>, store: Option<Arc<Inner>>, options: &Subscribe) -> Result<Self> {
         options.check(store.is_some())?;
         let pattern = Pattern::parse(&options.pattern)?;
         let (sender, receiver) = if options.durable.is_none() {
@@ -67,7 +67,7 @@ impl Subscription {
         } else {
             (None, None)
         };
-        let (entry, last) = broker.register(pattern, &options, sender)?;
+        let (entry, last) = broker.register(pattern, options, sender)?;
         let mut state = State { channel: receiver, last, ..State::new() };
         let cursor = match (&store, &options.durable) {
             (Some(inner), Some(name)) => backlog::cursor(inner, name).map(Some),
