@@ -6,6 +6,7 @@ import functools
 import json
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from nt_memory._shown import shown
@@ -175,11 +176,11 @@ def _agent(name: str, value: object) -> str:
 
 
 def _recipients(value: Any) -> Recipients:
-    if value == "all":
+    if isinstance(value, str) and value == "all":
         return "all"
     try:
-        # The letters of a name are no agents.
-        agents = tuple(() if isinstance(value, str) else value)
+        # The letters of a name are no agents; what never ends is not read to its end.
+        agents = () if isinstance(value, str) else tuple(islice(value, _MAX_RECIPIENTS + 1))
     except TypeError as error:
         msg = f"recipient_agent_ids={shown(value)}: give a list of agents, or 'all'"
         raise TypeError(msg) from error
@@ -197,12 +198,12 @@ def _listed(recipients: Recipients) -> list[str] | str:
 
 
 def _type(value: object) -> MessageType:
-    try:
-        return MessageType(value)
-    except ValueError as error:
-        names = ", ".join(kind.value for kind in MessageType)
+    kind = MessageType.__members__.get(value) if isinstance(value, str) else None
+    if kind is None:
+        names = ", ".join(MessageType.__members__)
         msg = f"message_type={shown(value)}: give one of {names}"
-        raise ValueError(msg) from error
+        raise ValueError(msg)
+    return kind
 
 
 def _json(value: object) -> object:
