@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -37,46 +37,66 @@ pub fn pubsub(bench: &mut Bench) {
     stream(bench);
 }
 
-/// Ten readers wait; how long after the begin of `publish` each has the message in hand.
+/// Ten readers wait; how long after the begin of `publish` each has the message in hand.  Beside it, what
+/// the system takes to wake ten threads that are parked, one after the other.
 fn wakes(bench: &mut Bench) {
     let broker = Arc::new(PubSubBroker::new());
-    let (origin, done) = (Instant::now(), AtomicBool::new(false));
-    let arrived = AtomicUsize::new(0);
-    let times: Vec<u64> = thread::scope(|scope| {
+    let subscriptions: Vec<Subscription> = (0..READERS).map(|_| listen(&broker, 1024)).collect();
+    let origin = Instant::now();
+    let read = |number: usize| {
+        let message = subscriptions[number].recv(Some(Duration::from_millis(50))).unwrap()?;
+        Some(u64::from_le_bytes(message.payload[..8].try_into().unwrap()))
+    };
+    let times = among_ten(origin, &read, |now, _| _ = broker.publish(message(&now.to_le_bytes())).unwrap());
+    let sent: [AtomicU64; READERS] = std::array::from_fn(|_| AtomicU64::new(0));
+    let parked = |number: usize| {
+        thread::park_timeout(Duration::from_millis(50));
+        Some(sent[number].swap(0, Ordering::SeqCst)).filter(|sent| *sent > 0)
+    };
+    let floor = among_ten(origin, &parked, |now, threads| {
+        for (sent, thread) in sent.iter().zip(threads) {
+            sent.store(now, Ordering::SeqCst);
+            thread.unpark();
+        }
+    });
+    for (name, times) in [("publish_to_receive_10", times), ("unpark_10_threads", floor)] {
+        for (percentile, time) in ["p50", "p95", "p99"].into_iter().zip(percentiles(&times)) {
+            bench.number(&format!("pubsub/{name}/{percentile}"), time as f64 / 1e3, "us");
+        }
+    }
+}
+
+/// Run a reader a thread; return how long after `send` each of them had what was sent.
+fn among_ten(
+    origin: Instant,
+    read: &(impl Fn(usize) -> Option<u64> + Sync),
+    send: impl Fn(u64, &[thread::Thread]),
+) -> Vec<u64> {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let done = &done;
         let readers: Vec<_> = (0..READERS)
-            .map(|_| {
-                let subscription = listen(&broker, 1024);
-                let (done, arrived) = (&done, &arrived);
+            .map(|number| {
                 scope.spawn(move || {
                     let mut times = Vec::new();
                     while !done.load(Ordering::Relaxed) {
-                        let Some(message) = subscription.recv(Some(Duration::from_millis(50))).unwrap() else {
-                            continue;
-                        };
-                        let now = origin.elapsed().as_nanos() as u64;
-                        let sent = u64::from_le_bytes(message.payload[..8].try_into().unwrap());
-                        times.push(now - sent);
-                        arrived.fetch_add(1, Ordering::Relaxed);
+                        let Some(sent) = read(number) else { continue };
+                        times.push(origin.elapsed().as_nanos() as u64 - sent);
                     }
                     times
                 })
             })
             .collect();
-        for number in 1..=5_000 {
-            let now = origin.elapsed().as_nanos() as u64;
-            broker.publish(message(&now.to_le_bytes())).unwrap();
-            while arrived.load(Ordering::Relaxed) < number * READERS {
-                thread::yield_now();
-            }
-            // So that all of them sleep again.
-            thread::sleep(Duration::from_micros(100));
+        let threads: Vec<_> = readers.iter().map(|reader| reader.thread().clone()).collect();
+        for _ in 0..5_000 {
+            // So that all of them sleep.
+            thread::sleep(Duration::from_micros(500));
+            send(origin.elapsed().as_nanos() as u64, &threads);
         }
+        thread::sleep(Duration::from_millis(10));
         done.store(true, Ordering::Relaxed);
         readers.into_iter().flat_map(|reader| reader.join().unwrap()).collect()
-    });
-    let [p50, _, p99] = percentiles(&times);
-    bench.number("pubsub/publish_to_receive_10/p50", p50 as f64 / 1e3, "us");
-    bench.number("pubsub/publish_to_receive_10/p99", p99 as f64 / 1e3, "us");
+    })
 }
 
 /// One publisher and one reader, each on a thread; all messages over all time.
