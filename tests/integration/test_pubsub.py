@@ -74,6 +74,20 @@ def test_a_memory_that_is_opened_again_goes_on_with_its_topics(tmp_path):
         assert second > first
 
 
+def test_a_backup_has_topics_messages_and_cursors(tmp_path):
+    with MemorySystem(tmp_path / "memory") as memory:
+        memory.configure_topic("orders/**", retention=3600.0)
+        given = [memory.publish("orders/a", b"%d" % number) for number in range(5)]
+        with memory.subscribe("orders/*", durable="audit") as audit:
+            assert [int(audit.recv(0).payload) for _ in range(3)] == [0, 1, 2]
+        memory.backup(tmp_path / "backup")
+    with MemorySystem.restore(tmp_path / "backup", tmp_path / "again") as again:
+        assert numbers(again.subscribe("**", from_seq=given[1])) == [1, 2, 3, 4]
+        assert again.publish("orders/a", b"5") > given[-1]
+        assert numbers(again.subscribe("orders/*", durable="audit")) == [3, 4, 5]
+        assert again.verify() == []
+
+
 @pytest.mark.parametrize("kind", ["live", "named"])
 def test_ctrl_c_ends_a_wait_at_once(kind):
     def waited():
