@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::pedantic, clippy::unwrap_used, reason = "a benchmark may end at the first surprise")]
 
 mod harness;
+mod pubsub;
 mod vectors;
 
 use std::hint::black_box;
@@ -28,6 +29,7 @@ fn main() {
     bench.group("vector", vectors::vector);
     bench.group("tiering", vectors::tiering);
     bench.group("namespace", namespace);
+    bench.group("pubsub", pubsub::pubsub);
     bench.finish("latency.jsonl");
 }
 

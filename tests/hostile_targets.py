@@ -10,6 +10,7 @@ import numpy as np
 import hostile
 from hostile import START, changed, name_, value, with_bad_arguments, with_bad_fields
 from nt_memory import (
+    AgentMemoryMessage,
     Bars,
     CacheConfig,
     Filter,
@@ -22,6 +23,7 @@ from nt_memory import (
     Provenance,
     Record,
     SerializationError,
+    SubscriptionCounts,
     VectorConfig,
     VectorSpace,
     Weights,
@@ -227,6 +229,36 @@ def calls_of_the_store(memory, rng):
     with_bad_arguments(rng, getattr(memory.store, name), *usual)
 
 
+def publications(memory, rng):
+    call, *usual = rng.choice(
+        [
+            (memory.publish, "a/b", b"x"),
+            (lambda pattern, time: memory.configure_topic(pattern, retention=time), "a/*", 1),
+            (memory.store.publish, "a/b", b"x", "hedge", ["wyckoff"], "hedge"),
+            (memory.store.configure_topic, "a/*", True, 1_000_000),
+        ]
+    )
+    with_bad_arguments(rng, call, *usual)
+
+
+def subscriptions(memory, rng):
+    names = ["from_seq", "durable", "capacity", "agent_id"]
+    given = {name: value(rng) for name in rng.sample(names, rng.choice([0, 1, 2]))}
+    with memory.subscribe(rng.choice(["a/*", value(rng)]), **given) as listening:
+        assert listening.counts == SubscriptionCounts(0, 0, 0, 0)
+    # One that is closed waits for nothing, whatever the time.
+    listening.recv(value(rng))
+
+
+def messages_of_agents(memory, rng):
+    usual = {"sender_agent_id": "hedge", "message_type": "PATTERN", "data": {"a": [1, None]}}
+    if rng.random() < 0.5:
+        AgentMemoryMessage.decode(changed(rng, AgentMemoryMessage(**usual).encode()))
+    made = with_bad_fields(rng, AgentMemoryMessage, **usual)
+    assert AgentMemoryMessage.decode(made.encode()) == made
+    memory.publish("a/b", made)
+
+
 def namespaces(memory, rng):
     letters = ["a", "/", ".", "_", "-", "\0", " ", "ü", "\ud800", "swarm/"]
     name = "".join(rng.choices(letters, k=rng.choice([0, 1, 5, 127, 128, 129, 1023, 1024, 1025])))
@@ -299,6 +331,6 @@ def times(memory, rng):
 TARGETS = [
     *(bytes_to_unpack, objects_to_pack, json_texts, json_values, array_bytes, filters),
     *(filter_trees, values_by_key, options_of_namespaces, records, operations, queries, recalls),
-    *(tables, column_bytes),
+    *(tables, column_bytes, publications, subscriptions, messages_of_agents),
     *(calls_of_the_store, namespaces, configurations, toml_files, environments, times),
 ]

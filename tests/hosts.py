@@ -51,6 +51,10 @@ CALLS = {
     "log_recall": lambda memory: memory.store.log_recall("recall", b"{}"),
     "recall_log": lambda memory: memory.store.recall_log("recall"),
     "peek": lambda memory: memory.store.peek("risk", "limit"),
+    "publish": lambda memory: memory.publish("updates", b"x"),
+    "publish what is kept": lambda memory: memory.publish("kept/updates", b"x"),
+    "subscribe": lambda memory: memory.subscribe("updates"),
+    "configure_topic": lambda memory: memory.configure_topic("other/*"),
     "new_id": lambda memory: memory.store.new_id(),
     "configured": lambda memory: memory.store.configured(),
     "namespace_options": lambda memory: memory.store.namespace_options("risk"),
@@ -64,6 +68,7 @@ def opened(path):
     """Open a memory with a value and a record in it."""
     memory = MemorySystem(path)
     memory.put("risk", "limit", b"5")
+    memory.configure_topic("kept/*")
     record = RawRecord(
         id="first",
         namespace="trades",

@@ -71,6 +71,15 @@ impl Bench {
     }
 }
 
+/// p50, p95 and p99 of times that were taken elsewhere.
+pub fn percentiles(times: &[u64]) -> [u64; 3] {
+    let mut all = histogram();
+    for time in times {
+        all.record((*time).max(1)).unwrap();
+    }
+    [50.0, 95.0, 99.0].map(|percent| all.value_at_percentile(percent))
+}
+
 fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 60_000_000_000, 3).unwrap()
 }

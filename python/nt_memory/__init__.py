@@ -24,10 +24,12 @@ from nt_memory.errors import (
     HorizonError,
     InternalError,
     InvalidEmbeddingError,
+    LaggedError,
     LockTimeoutError,
     NamespaceError,
     NtMemoryError,
     RecordNotFoundError,
+    RecvTimeoutError,
     SerializationError,
     SettledError,
     SignalError,
@@ -50,11 +52,14 @@ from nt_memory.filters import (
     not_in,
 )
 from nt_memory.locks import LockToken
+from nt_memory.messages import AgentMemoryMessage, Message, MessageType
 from nt_memory.recall import Hit, Recall, Weights
 from nt_memory.records import Outcome, Provenance, Record
+from nt_memory.subscription import Subscription, SubscriptionCounts
 from nt_memory.system import MemorySystem
 
 if TYPE_CHECKING:
+    from nt_memory._listening import AsyncSubscription
     from nt_memory._native import Namespace
     from nt_memory.aio import AsyncMemorySystem
     from nt_memory.coordination import (
@@ -79,12 +84,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccessDeniedError",
+    "AgentMemoryMessage",
     "AgentNotFoundError",
     "AgentRegistry",
     "AgentState",
     "AgentStates",
     "Approved",
     "AsyncMemorySystem",
+    "AsyncSubscription",
     "Bars",
     "CacheConfig",
     "CacheError",
@@ -109,11 +116,14 @@ __all__ = [
     "HorizonError",
     "InternalError",
     "InvalidEmbeddingError",
+    "LaggedError",
     "LockTimeoutError",
     "LockToken",
     "ManualClock",
     "MemoryConfig",
     "MemorySystem",
+    "Message",
+    "MessageType",
     "MultiAgentCoordinator",
     "Namespace",
     "NamespaceError",
@@ -126,6 +136,7 @@ __all__ = [
     "Recall",
     "Record",
     "RecordNotFoundError",
+    "RecvTimeoutError",
     "RegisteredAgent",
     "Rejected",
     "SerializationError",
@@ -138,6 +149,8 @@ __all__ = [
     "StorageFullError",
     "StoreLockedError",
     "StoredState",
+    "Subscription",
+    "SubscriptionCounts",
     "SystemClock",
     "VectorConfig",
     "VectorError",
@@ -158,6 +171,7 @@ __all__ = [
 # What takes its time to import, or needs the extension.
 _LATER = {
     "AsyncMemorySystem": "nt_memory.aio",
+    "AsyncSubscription": "nt_memory._listening",
     "Namespace": "nt_memory._native",
     "AgentRegistry": "nt_memory.coordination",
     "AgentState": "nt_memory.coordination",

@@ -37,6 +37,11 @@ class Handle:
         self.__locks: Locks | None = None
 
     @property
+    def clock(self) -> Clock:
+        """The clock that the store runs by."""
+        return self._clock
+
+    @property
     def locks(self) -> Locks:
         """The locks of the store, for views that need what is below `LockToken`.
 

@@ -76,11 +76,11 @@ class Locking(Handle):
         ...     memory.is_locked("market_sync")
         False
         """
-        owner = self.owner(owner)
+        owner = owner_of(self, owner)
         lease = self.locks.acquire(
             resource, owner, micros(ttl, "ttl"), timeout_micros(timeout), reentrant=reentrant
         )
-        return self.token(resource, owner, lease)
+        return token_of(self, resource, owner, lease)
 
     def release_lock(self, token: LockToken) -> None:
         """Give a lock back.
@@ -103,7 +103,7 @@ class Locking(Handle):
         """
         fence = checked(token).fence(self.locks)
         left = self.locks.extend(fence.resource, fence.number, micros(ttl, "ttl"))
-        return self.token(token.resource, token.owner, (token.number, left))
+        return token_of(self, token.resource, token.owner, (token.number, left))
 
     def is_locked(self, resource: str) -> bool:
         """Return whether somebody holds a lock."""
@@ -143,18 +143,6 @@ class Locking(Handle):
             raise
         self.release_lock(token)
 
-    def owner(self, owner: str | None) -> str:
-        """Return who asks for a lock: the agent, else who was named, else this task or thread."""
-        if self.agent_id is not None:
-            return self.agent_id
-        return current_owner() if owner is None else owner
-
-    def token(self, resource: str, owner: str, lease: tuple[int, int]) -> LockToken:
-        """Return the token of a lease that the store granted."""
-        number, left = lease
-        expires_at = from_micros(to_micros(self._clock.now()) + left)
-        return LockToken(resource, owner, number, expires_at, self.locks.identity)
-
 
 def give_back(memory: Locking, token: LockToken) -> None:
     """Release a lock if it is still held."""
@@ -190,3 +178,17 @@ def current_owner() -> str:
         return f"task {task.get_name()} {id(task):x}"
     thread = threading.current_thread()
     return f"thread {thread.name} {threading.get_ident()}"
+
+
+def owner_of(memory: Locking, owner: str | None) -> str:
+    """Return who asks for a lock: the agent, else who was named, else this task or thread."""
+    if memory.agent_id is not None:
+        return memory.agent_id
+    return current_owner() if owner is None else owner
+
+
+def token_of(memory: Locking, resource: str, owner: str, lease: tuple[int, int]) -> LockToken:
+    """Return the token of a lease that the store granted."""
+    number, left = lease
+    expires_at = from_micros(to_micros(memory.clock.now()) + left)
+    return LockToken(resource, owner, number, expires_at, memory.locks.identity)

@@ -16,7 +16,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from nt_memory._handle import refuse_to_copy
-from nt_memory._locking import TTL, give_back, timeout_micros
+from nt_memory._listening import AsyncSubscription
+from nt_memory._locking import TTL, give_back, owner_of, timeout_micros, token_of
 from nt_memory.clock import micros
 from nt_memory.errors import ClosedError
 from nt_memory.system import MemorySystem
@@ -86,6 +87,9 @@ async def _lease(wait: LockWait, free: asyncio.Event, end: float) -> tuple[int, 
                 await asyncio.wait_for(free.wait(), min(left, _LOOK))
     finally:
         wait.leave()
+
+
+_SUBSCRIBE = _in_pool(MemorySystem.subscribe)
 
 
 class AsyncMemorySystem:
@@ -175,6 +179,8 @@ class AsyncMemorySystem:
     search_similar = _in_pool(MemorySystem.search_similar)
     search_batch = _in_pool(MemorySystem.search_batch)
     replay = _in_pool(MemorySystem.replay)
+    publish = _in_pool(MemorySystem.publish)
+    configure_topic = _in_pool(MemorySystem.configure_topic)
     export = _in_pool(MemorySystem.export)
     import_ = _in_pool(MemorySystem.import_)
     stats = _in_pool(MemorySystem.stats)
@@ -205,7 +211,7 @@ class AsyncMemorySystem:
         A task that is cancelled leaves the line.
         """
         self._ensure_open()
-        owner = self.sync.owner(owner)
+        owner = owner_of(self.sync, owner)
         end = time.monotonic() + timeout_micros(timeout) / 1e6
         loop, free = asyncio.get_running_loop(), asyncio.Event()
         request = functools.partial(
@@ -218,7 +224,7 @@ class AsyncMemorySystem:
         )
         answer = await loop.run_in_executor(self._pool, request)
         lease = answer if isinstance(answer, tuple) else await _lease(answer, free, end)
-        return self.sync.token(resource, owner, lease)
+        return token_of(self.sync, resource, owner, lease)
 
     @asynccontextmanager
     async def lock(
@@ -253,6 +259,25 @@ class AsyncMemorySystem:
             give_back(self.sync, token)
             raise
         self.sync.release_lock(token)
+
+    async def subscribe(
+        self,
+        topic: str,
+        *,
+        from_seq: int | None = None,
+        durable: str | None = None,
+        capacity: int = 1024,
+        agent_id: str | None = None,
+    ) -> AsyncSubscription:
+        """Listen to topics; see `MemorySystem.subscribe`."""
+        made = await _SUBSCRIBE(
+            self, topic, from_seq=from_seq, durable=durable, capacity=capacity, agent_id=agent_id
+        )
+        return AsyncSubscription(made, self._run)
+
+    async def _run(self, work: Callable[[], Any]) -> Any:
+        self._ensure_open()
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     def __reduce__(self) -> NoReturn:
         refuse_to_copy(self)

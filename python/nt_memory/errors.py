@@ -100,6 +100,26 @@ class AgentNotFoundError(CoordinationError, LookupError):
     """No agent is registered under this id."""
 
 
+class LaggedError(CoordinationError):
+    """A reader was too slow and ``missed`` messages; the next read goes on behind them.
+
+    Their sequences lie between ``first_seq`` and ``last_seq``, with those of
+    messages that were not for this reader.
+    """
+
+    def __init__(
+        self, message: str, missed: int = 0, first_seq: int = 0, last_seq: int = 0
+    ) -> None:
+        super().__init__(message)
+        self.missed = missed
+        self.first_seq = first_seq
+        self.last_seq = last_seq
+
+
+class RecvTimeoutError(CoordinationError, TimeoutError):
+    """No message came within the time that a reader gave."""
+
+
 class SerializationError(NtMemoryError, ValueError):
     """A value cannot be encoded, or stored bytes cannot be decoded."""
 

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from nt_memory import _native
     from nt_memory.columns import RawTable
 
     Vector: TypeAlias = npt.NDArray[np.float32]
 
+RawMessage: TypeAlias = "tuple[str, int, bytes, str | None, tuple[str, ...] | None]"
 Attribute: TypeAlias = "str | float | list[str]"
 
 
@@ -500,4 +502,94 @@ class LockWait(Protocol):
 
     def time_out(self) -> None:
         """Leave the line with a LockTimeoutError that says who is in the way."""
+        ...
+
+
+class RawSubscription(Protocol):
+    """The reader's side of a topic; a message is (topic, sequence, payload, sender, recipients)."""
+
+    @property
+    def pattern(self) -> str:
+        """The topics that it listens to."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, or its store."""
+        ...
+
+    def recv(self, timeout_us: int | None = None, /) -> RawMessage | None:
+        """Wait for the next message; None where the microseconds are over."""
+        ...
+
+    def try_recv(self) -> RawMessage | None:
+        """Return the next message, or None where there is none."""
+        ...
+
+    def pop(self) -> RawMessage | None:
+        """Return the next message that is in memory; asks the disk nothing."""
+        ...
+
+    def fill(self) -> bool:
+        """Read the next durable messages from the disk; return whether there were rows to read."""
+        ...
+
+    def needs_fill(self) -> bool:
+        """Whether `fill` has something to read before `pop` can go on."""
+        ...
+
+    def is_ready(self) -> bool:
+        """Whether there is a message, or something else to be told."""
+        ...
+
+    def arm(self, wake: _native.Wake, /) -> None:
+        """Have the next message wake an event loop, once."""
+        ...
+
+    def acknowledge(self) -> None:
+        """Count what was delivered as handled."""
+        ...
+
+    def counts(self) -> tuple[int, int, int, int]:
+        """Return how many were matched, delivered, told as missed, and are waiting."""
+        ...
+
+    def close(self, handled: bool = True, /) -> None:
+        """End it; the last message counts as handled, or not."""
+        ...
+
+
+@runtime_checkable
+class Messenger(Protocol):
+    """What a store that carries messages can do as well."""
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        sender: str | None = None,
+        recipients: Sequence[str] | None = None,
+        agent: str | None = None,
+        /,
+    ) -> int:
+        """Give a message to all who listen; return its sequence.
+
+        ``agent`` is the one through whose handle it comes, and may only be its sender.
+        """
+        ...
+
+    def subscribe(
+        self,
+        pattern: str,
+        *,
+        capacity: int | None = None,
+        from_seq: int | None = None,
+        durable: str | None = None,
+        agent: str | None = None,
+    ) -> RawSubscription:
+        """Listen to topics."""
+        ...
+
+    def configure_topic(self, pattern: str, durable: bool, retention: int | None = None, /) -> None:
+        """Keep messages of topics on the disk, so many microseconds or for ever; or no more."""
         ...

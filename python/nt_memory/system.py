@@ -10,6 +10,7 @@ from nt_memory._exchanging import Exchanging
 from nt_memory._handle import TEXT, refuse_to_copy, text_encoder
 from nt_memory._keyvalue import KeyValue
 from nt_memory._locking import Locking
+from nt_memory._messaging import Messaging
 from nt_memory._recalling import Recalling
 from nt_memory._remembering import Remembering
 from nt_memory._shown import shown
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from nt_memory.store import Store
 
 
-class MemorySystem(KeyValue, Remembering, Recalling, Locking, Agents, Exchanging):
-    """A memory for agents: values by key, records by time and likeness.
+class MemorySystem(KeyValue, Remembering, Recalling, Locking, Messaging, Agents, Exchanging):
+    """A memory for agents: values by key, records by time and likeness, messages by topic.
 
     What a call has written is on the disk when it returns (durability
     "group"), and every later call of any thread sees it.  One process owns a
@@ -117,11 +118,6 @@ class MemorySystem(KeyValue, Remembering, Recalling, Locking, Agents, Exchanging
         made = MemorySystem(self._config, clock=self._clock, store=store, embedder=self._embedder)
         made._agent_id = agent_id
         return made
-
-    @property
-    def clock(self) -> Clock:
-        """The clock that the store runs by."""
-        return self._clock
 
     @property
     def config(self) -> MemoryConfig:

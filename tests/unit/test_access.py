@@ -7,12 +7,14 @@ import pytest
 
 from nt_memory import (
     AccessDeniedError,
+    AgentMemoryMessage,
     Approved,
     ConsensusEngine,
     Filter,
     ManualClock,
     MemoryConfig,
     MemorySystem,
+    MessageType,
     NamespaceError,
     Proposal,
     Provenance,
@@ -238,6 +240,80 @@ def test_a_record_of_others_is_as_if_it_was_not_there(hedge):
     assert hedge.get_record(f"of:{OWN}") is not None
 
 
+def test_an_agent_speaks_on_its_own_topics_and_for_itself(memory, hedge):
+    heard = memory.subscribe("**")
+    for topic in ("hedge", "hedge/updates", "swarm/hedge/updates"):
+        hedge.publish(topic, b"here")
+        assert heard.recv(1.0).topic == topic
+    for topic in ("wyckoff/updates", "swarm/coordination", "shared/news", "desk"):
+        with pytest.raises(AccessDeniedError):
+            hedge.publish(topic, b"here")
+    with pytest.raises(ValueError, match="an agent speaks for itself only"):
+        hedge.publish("hedge", said_by("wyckoff"))
+    memory.grant("hedge", write=["swarm/coordination"])
+    hedge.publish("swarm/coordination", said_by("hedge"))
+    assert heard.recv(1.0).content.sender_agent_id == "hedge"
+    assert heard.try_recv() is None
+
+
+def said_by(agent, *recipients):
+    return AgentMemoryMessage(
+        sender_agent_id=agent,
+        recipient_agent_ids=recipients or "all",
+        message_type=MessageType.WARNING,
+        insight="spreads widen",
+    )
+
+
+def test_an_agent_hears_what_it_may_read(memory, hedge):
+    memory.configure_topic("kept/**")
+    everything = hedge.subscribe("**")
+    for topic in ("wyckoff/updates", "hedge/updates", "desk", "shared/news", "signals/wyckoff"):
+        memory.publish(topic, topic.encode())
+    assert [everything.recv(1.0).topic for _ in range(2)] == ["hedge/updates", "shared/news"]
+    memory.grant("hedge", read=["desk"])
+    memory.publish("desk/news", b"")
+    memory.revoke("hedge")
+    memory.publish("desk/more", b"")
+    assert everything.recv(1.0).topic == "desk/news"
+    assert everything.try_recv() is None
+    assert everything.counts.matched == 3
+
+
+@pytest.mark.parametrize(
+    "pattern", ["wyckoff/*", "desk", "desk/**", "signals/wyckoff", "swarm/wyckoff/**"]
+)
+def test_an_agent_cannot_listen_where_it_reads_nothing(hedge, pattern):
+    with pytest.raises(AccessDeniedError, match="may not listen to"):
+        hedge.subscribe(pattern)
+
+
+def test_an_agent_listens_as_itself(memory, hedge):
+    with pytest.raises(AccessDeniedError, match="may not listen as"):
+        hedge.subscribe("shared", agent_id="wyckoff")
+    mine = hedge.subscribe("shared/*")
+    memory.publish("shared/news", said_by("desk", "wyckoff"))
+    memory.publish("shared/news", said_by("desk", "hedge"))
+    assert mine.recv(1.0).content.recipient_agent_ids == ("hedge",)
+    assert mine.try_recv() is None
+
+
+def test_named_subscribers_of_agents_are_their_own(memory, hedge):
+    memory.configure_topic("shared/**")
+    memory.grant("hedge", read=["desk"])
+    memory.configure_topic("desk")
+    for topic in ("shared/news", "desk", "shared/news"):
+        memory.publish(topic, topic.encode())
+    memory.revoke("hedge")
+    with (
+        memory.subscribe("**", durable="audit") as audit,
+        hedge.subscribe("**", durable="audit") as own,
+    ):
+        assert [audit.recv(1.0).topic for _ in range(3)] == ["shared/news", "desk", "shared/news"]
+        assert [own.recv(1.0).topic for _ in range(2)] == ["shared/news", "shared/news"]
+        assert own.try_recv() is None
+
+
 def test_what_an_agent_writes_says_so(memory, hedge):
     lie = Provenance(writer="wyckoff", source="feed", trust=0.5)
     id_ = hedge.remember(record(OWN, provenance=lie))
@@ -321,6 +397,7 @@ def test_every_call_of_a_store_is_looked_at():
     checked = {
         *("commit", "get", "peek", "scan", "fetch", "versions", "namespace_options", "locks"),
         *("vector_search", "vector_search_many", "select", "derived", "readable"),
+        *("publish", "subscribe", "configure_topic"),
         *("stats", "verify", "configured", "backup", "compact", "agent", "rights"),
     }
     harmless = {

@@ -280,18 +280,18 @@ def test_a_clock_that_was_set_back_reopens_nothing(tmp_path):
             votes(engine, "a+")
 
 
-def test_each_change_is_announced(engine, clock, monkeypatch):
-    told = []
-    monkeypatch.setattr(
-        MemorySystem, "publish", lambda _, *message: told.append(message), raising=False
-    )
-    engine.submit_proposal(proposal(expires_in=60))
-    votes(engine, "a+")
-    clock.advance(60)
-    engine.result("p")
-    engine.result("p")
-    assert {topic for topic, _ in told} == {"consensus/p"}
-    assert [unpack(message) for _, message in told] == [
+def test_each_change_is_announced(clock):
+    with MemorySystem(":memory:", clock=clock) as memory:
+        engine, told = with_agents(memory), memory.subscribe("consensus/*")
+        engine.submit_proposal(proposal(expires_in=60))
+        votes(engine, "a+")
+        clock.advance(60)
+        engine.result("p")
+        engine.result("p")
+        news = [told.recv(1.0) for _ in range(3)]
+        assert told.try_recv() is None
+    assert {message.topic for message in news} == {"consensus/p"}
+    assert [unpack(message.payload) for message in news] == [
         {"proposal_id": "p", "change": "proposed", "proposer": "a"},
         {
             "proposal_id": "p",

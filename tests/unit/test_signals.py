@@ -205,14 +205,15 @@ def test_signals_survive_a_restart(tmp_path, clock):
         assert MultiAgentCoordinator(memory).get("s") == before
 
 
-def test_each_target_is_told(signals, monkeypatch):
-    told = []
-    monkeypatch.setattr(
-        MemorySystem, "publish", lambda _, *message: told.append(message), raising=False
-    )
-    signals.publish_signal(signal())
-    assert [topic for topic, _ in told] == ["signals/risk", "signals/trade"]
-    assert unpack(told[0][1]) == {
+def test_each_target_is_told(clock):
+    with MemorySystem(":memory:", clock=clock) as memory:
+        for agent in ("risk", "trade"):
+            AgentRegistry(memory).register(agent)
+        told = memory.subscribe("signals/*")
+        MultiAgentCoordinator(memory).publish_signal(signal())
+        news = [told.recv(1.0) for _ in range(2)]
+    assert [message.topic for message in news] == ["signals/risk", "signals/trade"]
+    assert unpack(news[0].payload) == {
         "signal_id": "s",
         "signal_type": "WHALE_ACTIVITY",
         "source_agent": "hunter",

@@ -13,5 +13,9 @@ if TYPE_CHECKING:
 
 
 def announce(memory: Memory, topic: str, content: Mapping[str, Any]) -> None:
-    """Publish a change that is stored already, packed as MessagePack."""
-    memory.publish(topic, pack(dict(content)))
+    """Publish a change that is stored already, packed as MessagePack.
+
+    A store that carries no messages has nobody who listens.
+    """
+    if hasattr(memory.store, "publish"):
+        memory.publish(topic, pack(dict(content)))

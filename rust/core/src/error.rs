@@ -72,6 +72,22 @@ pub enum Error {
     /// Bytes cannot be decoded.
     #[error("{0}")]
     Serialization(String),
+    /// Agents could not be coordinated.
+    #[error("{0}")]
+    Coordination(String),
+    /// A reader was too slow: its oldest messages were dropped; the next ones follow.
+    #[error(
+        "{missed} messages were missed, with sequences from {first_seq} to {last_seq}; the next ones follow: \
+         read faster, or give more capacity"
+    )]
+    Lagged {
+        /// How many.
+        missed: u64,
+        /// None of them has a lower sequence.
+        first_seq: u64,
+        /// None of them has a higher sequence.
+        last_seq: u64,
+    },
     /// The store was closed.
     #[error("the store is closed; open it again to go on")]
     Closed,

@@ -22,7 +22,7 @@
 mod catalog;
 mod clock;
 mod column;
-mod coordination;
+pub mod coordination;
 mod disk;
 mod embedding;
 mod error;
@@ -44,6 +44,9 @@ mod workers;
 pub use clock::Clock;
 pub use coordination::access::{Handle, Rights, SHARED};
 pub use coordination::locks::{DistributedLock, LockLease, LockRequest, LockWait, Locking, Waker};
+pub use coordination::pubsub::{
+    CAPACITY, Counts, Message, PubSubBroker, Publication, Subscribe, Subscription, TopicOptions, Wake,
+};
 pub use embedding::Embedding;
 pub use error::{Error, Result};
 pub use filter::{Filter, Op, Operand};
@@ -52,8 +55,8 @@ pub use progress::Progress;
 pub use record::{Attribute, Outcome, Record};
 pub use stats::Stats;
 pub use store::{
-    Answer, Commit, Match, NamespaceOptions, Operation, Pending, Query, RecordedBy, SearchResult, Store, StoreConfig,
-    Value, Weights,
+    Answer, Commit, Match, NamespaceOptions, Operation, Pending, Published, Query, RecordedBy, SearchResult, Store,
+    StoreConfig, Value, Weights,
 };
 pub use table::{Lists, Matrix, NO_TIME, Table, Texts, Values};
 pub use tier::cold::{ColdEngine, ColdStore};

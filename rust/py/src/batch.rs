@@ -135,6 +135,7 @@ pub(crate) fn commit<'py>(py: Python<'py>, commit: &Commit) -> PyResult<Bound<'p
             Answer::Number(number) => number.into_bound_py_any(py),
             Answer::Id(id) => id.into_bound_py_any(py),
             Answer::Ids(ids) => ids.into_bound_py_any(py),
+            Answer::Sequence(sequence) => sequence.into_bound_py_any(py),
         })
         .collect::<PyResult<Vec<_>>>()?;
     class(py, &CLASS, "Commit")?.call1((commit.number, commit.recorded_at, results))

@@ -28,6 +28,8 @@ fn class_name(error: &Error) -> &'static str {
         Error::Forgotten(_) => "ForgottenError",
         Error::Settled(_) => "SettledError",
         Error::Serialization(_) => "SerializationError",
+        Error::Coordination(_) => "CoordinationError",
+        Error::Lagged { .. } => "LaggedError",
         Error::Closed => "ClosedError",
         Error::Fork(_) => "ForkError",
         Error::Internal(_) => "InternalError",
@@ -52,6 +54,11 @@ fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         Error::Horizon { horizon, .. } => {
             let horizon = py.import("nt_memory.clock")?.getattr("from_micros")?.call1((horizon,))?;
             PyTuple::new(py, [message.into_pyobject(py)?.into_any(), horizon])?
+        }
+        Error::Lagged { missed, first_seq, last_seq } => {
+            let message = message.into_pyobject(py)?.into_any();
+            let [missed, first, last] = [missed, first_seq, last_seq].map(|number| number.into_pyobject(py));
+            PyTuple::new(py, [message, missed?.into_any(), first?.into_any(), last?.into_any()])?
         }
         _ => PyTuple::new(py, [message])?,
     };

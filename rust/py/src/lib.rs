@@ -7,6 +7,7 @@ mod clock;
 mod config;
 mod errors;
 mod locks;
+mod messages;
 mod namespace;
 mod pack;
 mod query;
@@ -38,6 +39,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<locks::PyLocks>()?;
     module.add_class::<locks::PyLockWait>()?;
     module.add_class::<namespace::PyNamespace>()?;
+    module.add_class::<messages::PySubscription>()?;
+    module.add_class::<messages::PyWake>()?;
     module.add_class::<store::PyStore>()?;
     module.add_class::<vectors::PyVectorStore>()?;
     module.add_function(wrap_pyfunction!(pack::pack, module)?)?;

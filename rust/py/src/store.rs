@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use nt_memory::{CacheConfig, Handle, RecordedBy, Store, StoreConfig, VectorConfig};
+use nt_memory::{
+    CacheConfig, Handle, Operation, Publication, RecordedBy, Store, StoreConfig, Subscribe, TopicOptions, VectorConfig,
+};
 use numpy::PyReadonlyArray2;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -12,11 +14,10 @@ use crate::clock::PyClock;
 use crate::config::{SpaceTuple, VectorTuple, cold_engine, space, vector_config};
 use crate::errors::{Plain, guarded, guarded_short, plain, to_python};
 use crate::locks::PyLocks;
-use crate::waiting::{SLICE, interruptible, wait, with_progress};
-use crate::{batch, query, record};
+use crate::messages::PySubscription;
+use crate::waiting::{interruptible, room, wait, with_progress};
+use crate::{batch, messages, query, record};
 
-/// How often a batch looks for room in the queue: for half a minute.
-const MAX_SLICES: usize = 600;
 /// Records from which a search takes long enough to be worth interrupting.
 const LONG_SEARCH: usize = 100_000;
 /// Keys from which a scan does.
@@ -137,12 +138,7 @@ impl PyStore {
             .map(|op| batch::operation(&op?).map_err(|error| plain(py, error)))
             .collect::<PyResult<Vec<_>>>()?;
         let store = guarded_short(py, || self.handle.committing(&mut operations))?;
-        for _ in 0..MAX_SLICES {
-            if guarded(py, || store.wait_for_room(SLICE))? {
-                break;
-            }
-            py.check_signals()?;
-        }
+        room(py, store)?;
         let pending = guarded(py, || store.submit(operations, dry_run))?;
         batch::commit(py, &wait(py, &pending)?)
     }
@@ -318,6 +314,60 @@ impl PyStore {
     /// The locks of the store.
     fn locks(&self) -> PyLocks {
         PyLocks::of(&self.handle)
+    }
+
+    /// Give a message to all who listen; return its sequence.
+    #[pyo3(signature = (topic, payload, sender = None, recipients = None, agent = None, /))]
+    fn publish(
+        &self,
+        py: Python<'_>,
+        topic: Plain<String>,
+        payload: &[u8],
+        sender: Option<Plain<String>>,
+        recipients: Option<Plain<Vec<String>>>,
+        agent: Option<Plain<String>>,
+    ) -> PyResult<u64> {
+        let (sender, recipients) = (sender.map(|sender| sender.0), recipients.map(|recipients| recipients.0));
+        let (payload, agent) = (payload.to_vec(), agent.map(|agent| agent.0));
+        let mut publication = Publication { topic: topic.0, payload, sender, recipients, agent };
+        let store = guarded_short(py, || self.handle.publishing(&mut publication))?;
+        messages::publish(py, store, publication)
+    }
+
+    /// Listen to topics.
+    #[pyo3(signature = (pattern, *, capacity = None, from_seq = None, durable = None, agent = None))]
+    fn subscribe(
+        &self,
+        py: Python<'_>,
+        pattern: Plain<String>,
+        capacity: Option<Plain<usize>>,
+        from_seq: Option<Plain<u64>>,
+        durable: Option<Plain<String>>,
+        agent: Option<Plain<String>>,
+    ) -> PyResult<PySubscription> {
+        let (from_seq, durable) = (from_seq.map(|from| from.0), durable.map(|name| name.0));
+        let agent = agent.map(|agent| agent.0);
+        let capacity = capacity.map_or(nt_memory::CAPACITY, |capacity| capacity.0);
+        let mut options = Subscribe { pattern: pattern.0, capacity, from_seq, durable, agent, within: None };
+        let store = guarded_short(py, || self.handle.listening(&mut options))?;
+        PySubscription::open(py, store, &options)
+    }
+
+    /// Keep messages of topics on the disk, for so many microseconds or for ever; or let the rule go.
+    #[pyo3(signature = (pattern, durable, retention = None, /))]
+    fn configure_topic(
+        &self,
+        py: Python<'_>,
+        pattern: Plain<String>,
+        durable: bool,
+        retention: Option<Plain<i64>>,
+    ) -> PyResult<()> {
+        let options = durable.then(|| TopicOptions { retention: retention.map(|retention| retention.0) });
+        let operation = Operation::ConfigureTopic { pattern: pattern.0, options };
+        let store = self.owned(py, "says what is kept")?;
+        room(py, &store)?;
+        let pending = guarded(py, || store.submit(vec![operation], false))?;
+        wait(py, &pending).map(|_| ())
     }
 
     /// Return a fresh ULID.

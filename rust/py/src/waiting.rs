@@ -4,13 +4,27 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use nt_memory::{Pending, Progress};
+use nt_memory::{Pending, Progress, Store};
 use pyo3::prelude::*;
 
-use crate::errors::{catch, to_python};
+use crate::errors::{catch, guarded, to_python};
 
 /// Signals are looked at this often while a call waits.
 pub(crate) const SLICE: Duration = Duration::from_millis(50);
+
+/// How often a batch looks for room in the queue: for half a minute.
+const MAX_SLICES: usize = 600;
+
+/// Wait until the queue takes more, and let Ctrl-C end the wait.
+pub(crate) fn room(py: Python<'_>, store: &Store) -> PyResult<()> {
+    for _ in 0..MAX_SLICES {
+        if guarded(py, || store.wait_for_room(SLICE))? {
+            break;
+        }
+        py.check_signals()?;
+    }
+    Ok(())
+}
 
 /// Wait for the committer, and let Ctrl-C end the wait (the batch goes on).
 pub(crate) fn wait(py: Python<'_>, pending: &Pending) -> PyResult<nt_memory::Commit> {

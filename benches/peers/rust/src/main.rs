@@ -1,4 +1,4 @@
-//! The hot tier beside the cache it was modelled on, and a durable put beside raw redb.
+//! The hot tier and messages beside the crate they were modelled on, and a durable put beside raw redb.
 
 #![allow(missing_docs)]
 
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use harness::{Bench, calls, keys};
-use ours::{Clock, ColdEngine, Operation, Store, StoreConfig};
+use ours::{Clock, ColdEngine, Operation, PubSubBroker, Publication, Store, StoreConfig, Subscribe};
 
 const KEYS: usize = 100_000;
 const CALLS: usize = 1_000_000;
@@ -19,6 +19,7 @@ fn main() {
     let mut bench = Bench::from_arguments();
     bench.group("l1_cache", l1_cache);
     bench.group("cold", cold);
+    bench.group("pubsub", pubsub);
     bench.finish("peers_rust.jsonl");
 }
 
@@ -80,6 +81,38 @@ fn cold(bench: &mut Bench) {
         bench.latency(&format!("cold/put_100B_single/ours/{round}"), 1000, 1, |i| {
             let (namespace, key) = keys[i].clone();
             store.commit(vec![Operation::Put { namespace, key, value: vec![7; 100], ttl: None }]).unwrap();
+        });
+    }
+}
+
+/// Both publish 100 bytes to readers with room for 1,000 messages that read nothing: a full ring drops
+/// the oldest, the seed's full queue the newest.  Its calls are async; the executor is within its times.
+fn pubsub(bench: &mut Bench) {
+    const CALLS: usize = 100_000;
+    let executor = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let topic = "agent_1/updates";
+    for round in 1..=3 {
+        for (name, readers) in [("publish_single", 1), ("publish_broadcast_10", 10)] {
+            let seed = seed::PubSubBroker::new();
+            let _theirs: Vec<_> = (0..readers).map(|_| executor.block_on(seed.subscribe(topic)).unwrap()).collect();
+            bench.latency(&format!("pubsub/{name}/seed/{round}"), CALLS, 1, |_| {
+                executor.block_on(seed.publish(topic, vec![7; 100])).unwrap();
+            });
+            let ours = Arc::new(PubSubBroker::new());
+            let _ours: Vec<_> = (0..readers).map(|_| ours.subscribe(&Subscribe::to(topic)).unwrap()).collect();
+            bench.latency(&format!("pubsub/{name}/ours/{round}"), CALLS, 1, |_| {
+                let payload = vec![7; 100];
+                ours.publish(Publication { topic: topic.to_owned(), payload, ..Publication::default() }).unwrap();
+            });
+        }
+        let (seed, ours) = (seed::PubSubBroker::new(), Arc::new(PubSubBroker::new()));
+        let mut kept = Vec::new();
+        bench.latency(&format!("pubsub/subscribe/seed/{round}"), 1000, 1, |_| {
+            kept.push(executor.block_on(seed.subscribe(topic)).unwrap());
+        });
+        let mut kept = Vec::new();
+        bench.latency(&format!("pubsub/subscribe/ours/{round}"), 1000, 1, |_| {
+            kept.push(ours.subscribe(&Subscribe::to(topic)).unwrap());
         });
     }
 }

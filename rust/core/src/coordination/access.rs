@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::locks::LockRequest;
+use super::pubsub::{Publication, Subscribe};
 use crate::error::{Error, Result, value_error};
 use crate::namespace::Namespace;
 use crate::store::{Operation, Query, Store};
@@ -23,6 +24,18 @@ const SIGNALS: &str = "signals";
 /// What belongs to an agent.
 fn own(agent: &str) -> [String; 2] {
     [format!("swarm/{agent}"), format!("{SIGNALS}/{agent}")]
+}
+
+/// Topics that an agent hears.
+pub(crate) fn topics(agent: &str, rights: &Rights) -> Vec<String> {
+    let open = OPEN.map(str::to_owned).into_iter();
+    let granted = rights.read.iter().chain(&rights.write).cloned();
+    own(agent).into_iter().chain([agent.to_owned()]).chain(open).chain(granted).collect()
+}
+
+/// Whether a topic is the agent's own.
+fn has_topic(agent: &str, topic: &str) -> bool {
+    is_own(agent, topic) || Namespace::has_prefix(topic, agent)
 }
 
 fn is_own(agent: &str, path: &str) -> bool {
@@ -54,7 +67,7 @@ impl Rights {
     }
 }
 
-fn covers(paths: &[String], path: &str) -> bool {
+pub(crate) fn covers(paths: &[String], path: &str) -> bool {
     paths.iter().any(|granted| Namespace::has_prefix(path, granted))
 }
 
@@ -203,8 +216,60 @@ impl Handle {
             Operation::Forget { ids } => ids.iter().try_for_each(|id| self.changing(id)),
             Operation::ExpectNew { .. } | Operation::Fence { .. } => Ok(()),
             Operation::Configure { namespace, .. } => Err(self.denied("configure", namespace)),
-            Operation::SetRights { .. } | Operation::AllowNumbers { .. } => self.owner("grants").map(drop),
+            Operation::Publish(publication) => self.ensure_speaks(publication),
+            Operation::SetRights { .. }
+            | Operation::AllowNumbers { .. }
+            | Operation::ConfigureTopic { .. }
+            | Operation::MoveCursor { .. } => self.owner("sets what holds for all").map(drop),
         }
+    }
+
+    /// The store, to publish; an agent speaks for itself.
+    ///
+    /// # Errors
+    /// [`Error::Denied`].
+    pub fn publishing(&self, publication: &mut Publication) -> Result<&Arc<Store>> {
+        if let Some(agent) = &self.agent {
+            publication.agent = Some(agent.to_string());
+            self.ensure_speaks(publication)?;
+        }
+        Ok(&self.store)
+    }
+
+    fn ensure_speaks(&self, publication: &Publication) -> Result<()> {
+        let Some(agent) = &self.agent else { return Ok(()) };
+        let topic = &publication.topic;
+        let speaks = publication.agent.as_deref() == Some(&**agent);
+        let rights = || self.store.rights(agent).is_some_and(|own| covers(&own.write, topic));
+        if speaks && (has_topic(agent, topic) || Namespace::has_prefix(topic, "consensus") || rights()) {
+            return Ok(());
+        }
+        Err(self.denied("publish on", topic))
+    }
+
+    /// The store, to listen; an agent hears what it may read.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] where it may read nothing of what it asks for.
+    pub fn listening(&self, options: &mut Subscribe) -> Result<&Arc<Store>> {
+        let Some(agent) = &self.agent else { return Ok(&self.store) };
+        let paths = topics(agent, &self.store.rights(agent).unwrap_or_default());
+        let asked: Vec<&str> = options.pattern.split('/').take_while(|level| !level.contains('*')).collect();
+        let asked = asked.join("/");
+        let reaches = |path: &String| {
+            asked.is_empty() || Namespace::has_prefix(&asked, path) || Namespace::has_prefix(path, &asked)
+        };
+        if !paths.iter().any(reaches) {
+            return Err(self.denied("listen to", &options.pattern));
+        }
+        if options.agent.as_deref().is_some_and(|other| other != &**agent) {
+            return Err(self.denied("listen as", options.agent.as_deref().unwrap_or_default()));
+        }
+        options.agent = Some(agent.to_string());
+        options.within = Some(paths);
+        // Names of subscribers are the agent's own.
+        options.durable = options.durable.take().map(|name| format!("swarm/{agent}/{name}"));
+        Ok(&self.store)
     }
 
     fn writing(&self, path: &str) -> Result<()> {

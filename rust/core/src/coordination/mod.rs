@@ -2,3 +2,4 @@
 
 pub(crate) mod access;
 pub(crate) mod locks;
+pub mod pubsub;

@@ -203,6 +203,10 @@ fn apply(inner: &Inner, head: Head, staged: Staged) -> Result<()> {
         shared.head = head;
         (shared.catalog.bytes() != before, shared.catalog.spaces.iter().any(VectorStore::has_work))
     };
+    if let Some(rights) = &staged.rights {
+        inner.broker.regrant(rights);
+    }
+    inner.broker.apply(head.commit, staged.topics, staged.messages);
     if has_work {
         inner.indexing.wake();
     }

@@ -24,7 +24,9 @@ impl Store {
         }
         let shared = self.inner.shared.read();
         let is_there = |id: &&str| shared.catalog.entry(id).is_some_and(|entry| !entry.forgotten());
-        ids.iter().for_each(|id| drop(found.remove(id.as_str())));
+        for id in ids {
+            found.remove(id.as_str());
+        }
         let mut derived: Vec<String> = found.into_iter().filter(is_there).map(str::to_owned).collect();
         derived.sort_unstable();
         Ok(derived)

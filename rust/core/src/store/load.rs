@@ -1,10 +1,12 @@
 //! Opening: the store's state and the catalogue, from L3.
 
 use super::indexer::give_back_memory;
+use super::messages::load_rules;
 use super::snapshot::{self, Claims, Owner};
 use super::state::{FORMAT, HEAD, Head, IDENTITY, NUMBERS, NamespaceState, Namespaces, RIGHTS, SPACES};
 use super::{Shared, StoreConfig};
 use crate::catalog::Catalog;
+use crate::coordination::pubsub::Rules;
 use crate::error::{Error, Result};
 use crate::ids::random_bytes;
 use crate::record::{self, Meta};
@@ -23,6 +25,7 @@ pub(super) struct Loaded {
     /// Of a lock: what was allowed may have been granted.
     pub last_number: u64,
     pub notices: Vec<String>,
+    pub rules: Rules,
 }
 
 pub(super) fn load(cold: &dyn ColdStore, config: &StoreConfig) -> Result<Loaded> {
@@ -64,7 +67,7 @@ pub(super) fn load(cold: &dyn ColdStore, config: &StoreConfig) -> Result<Loaded>
         rights: state_row(cold, RIGHTS)?.unwrap_or_default(),
         head,
     };
-    Ok(Loaded { shared, identity, last_number, notices })
+    Ok(Loaded { shared, identity, last_number, notices, rules: load_rules(cold)? })
 }
 
 fn state_row<T: serde::de::DeserializeOwned>(cold: &dyn ColdStore, name: &str) -> Result<Option<T>> {

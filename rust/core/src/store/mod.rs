@@ -12,8 +12,10 @@ mod load;
 mod lock;
 mod locking;
 mod matcher;
+mod messages;
 mod ops;
 mod plan;
+mod plan_messages;
 mod plan_records;
 mod plan_rights;
 mod queue;
@@ -37,9 +39,12 @@ use std::time::Duration;
 use crate::sync::{Mutex, RwLock, RwLockReadGuard};
 
 pub use config::StoreConfig;
+pub use messages::Published;
 pub use ops::{Answer, Commit, Match, NamespaceOptions, Operation, Query, RecordedBy, SearchResult, Weights};
 pub use queue::Pending;
 pub use read::Value;
+
+pub(crate) use plan::split_value;
 
 use self::directory::{let_go, located, lock_directory};
 use self::load::Loaded;
@@ -49,6 +54,7 @@ use self::state::{Head, NamespaceState, Namespaces, RightsOf};
 use crate::catalog::{Catalog, Entry};
 use crate::clock::Clock;
 use crate::coordination::locks::DistributedLock;
+use crate::coordination::pubsub::PubSubBroker;
 use crate::error::{Error, Result};
 use crate::fork;
 use crate::ids::IdSource;
@@ -87,6 +93,7 @@ pub(crate) struct Inner {
     pub locks: DistributedLock,
     /// Held while numbers of locks are written.
     reserving: Mutex<()>,
+    pub broker: Arc<PubSubBroker>,
     indexing: indexer::Signal,
     /// Held by the committer from the first row to the last effect, so that who holds it finds disk
     /// and memory at one commit.
@@ -205,7 +212,7 @@ impl Store {
         let lock = config.path.as_deref().map(lock_directory).transpose()?;
         let directory = config.path.clone().unwrap_or_default();
         let cold = config.engine.open(&directory, config.cold_cache_bytes())?;
-        let Loaded { shared, identity, last_number, notices } = match load::load(cold.as_ref(), &config) {
+        let Loaded { shared, identity, last_number, notices, rules } = match load::load(cold.as_ref(), &config) {
             Ok(loaded) => loaded,
             Err(error) => {
                 let_go(cold, true);
@@ -217,6 +224,7 @@ impl Store {
         let inner = Arc::new(Inner {
             hot: HotCache::new(config.cache, Arc::clone(&config.clock)),
             ids: IdSource::new(config.seed, shared.head.generation),
+            broker: Arc::new(PubSubBroker::at(shared.head.commit, rules)),
             shared: Lock::new(shared),
             cold: RwLock::new(Some(cold)),
             queue: Queue::default(),
@@ -331,6 +339,7 @@ impl Store {
         if is_closed() {
             return Ok(());
         }
+        self.inner.close_broker();
         // What was not synced yet is synced; where that fails the callers were told by their commits.
         let _ = self.inner.queue.flush().and_then(|pending| pending.wait());
         self.inner.owner.store(CLOSED, Ordering::Relaxed);

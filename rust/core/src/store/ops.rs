@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::coordination::access::Rights;
+use crate::coordination::pubsub::{Publication, TopicOptions};
 use crate::filter::Filter;
 use crate::record::{Outcome, Record};
 use crate::table::Table;
@@ -51,6 +52,12 @@ pub enum Operation {
     AllowNumbers { last: u64 },
     /// Set a namespace's options.
     Configure { namespace: String, options: NamespaceOptions },
+    /// A durable message.
+    Publish(Box<Publication>),
+    /// Make topics durable; without options the rule of this pattern goes.
+    ConfigureTopic { pattern: String, options: Option<TopicOptions> },
+    /// Where a named subscriber goes on.
+    MoveCursor { name: String, sequence: u64 },
 }
 
 /// Result of one operation.
@@ -66,6 +73,8 @@ pub enum Answer {
     Id(String),
     /// Ids of the rows of a table.
     Ids(Vec<String>),
+    /// Sequence of a durable message.
+    Sequence(u64),
 }
 
 /// An accepted batch.

@@ -8,6 +8,7 @@ use super::ops::{Answer, NamespaceOptions, Operation};
 use super::state::{Counts, NamespaceState, RightsOf};
 use super::{Inner, Shared};
 use crate::coordination::locks::{Writing, check_name};
+use crate::coordination::pubsub::{Message, RuleChange};
 use crate::embedding::Embedding;
 use crate::error::{Error, Result, value_error};
 use crate::namespace::{self, Namespace};
@@ -16,7 +17,7 @@ use crate::{frame, keys};
 
 /// Largest value of a key.
 const MAX_VALUE: usize = 64 << 20;
-const NEVER: i64 = i64::MAX;
+pub(crate) const NEVER: i64 = i64::MAX;
 
 /// A change of the catalogue, applied after the rows are on the disk.
 pub(crate) enum Effect {
@@ -97,6 +98,9 @@ pub(crate) struct Staged {
     pub rights: Option<RightsOf>,
     /// Locks that nobody else gets before all of it is done.
     pub writing: Vec<Writing>,
+    /// Durable messages, in the order of their sequences.
+    pub messages: Vec<Message>,
+    pub topics: Vec<RuleChange>,
 }
 
 impl Staged {
@@ -127,6 +131,8 @@ impl Staged {
         self.namespaces.extend(batch.namespaces);
         self.writing.extend(batch.writing);
         self.rights = batch.rights.or(self.rights.take());
+        self.messages.extend(batch.messages);
+        self.topics.extend(batch.topics);
     }
 }
 
@@ -176,6 +182,9 @@ impl<'a> Planner<'a> {
             Operation::AllowNumbers { last } => self.allow_numbers(*last),
             Operation::SetRights { agent, rights } => self.set_rights(agent, rights),
             Operation::Configure { namespace, options } => self.configure(index, namespace, options.clone()),
+            Operation::Publish(publication) => self.publish(index, publication),
+            Operation::ConfigureTopic { pattern, options } => self.configure_topic(pattern, *options),
+            Operation::MoveCursor { name, sequence } => self.move_cursor(name, *sequence),
         }
     }
 
@@ -351,6 +360,11 @@ impl<'a> Planner<'a> {
             rows.extend(changed.map(|(key, row)| (key.clone(), row.as_ref().map(|row| row.bytes().into_owned()))));
         }
         Ok(rows.into_iter().filter_map(|(row, value)| Some((row, value?))).collect())
+    }
+
+    /// Changes of rules that this group plans, in their order.
+    pub(crate) fn staged_topics(&self) -> impl Iterator<Item = &RuleChange> + Clone {
+        self.group.topics.iter().chain(&self.own.topics)
     }
 
     pub(crate) fn is_staged_forgotten(&self, id: &str) -> bool {

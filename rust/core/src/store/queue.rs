@@ -170,6 +170,7 @@ impl Queue {
 fn size_of_operation(operation: &Operation) -> usize {
     64 + match operation {
         Operation::Put { value, .. } => value.len(),
+        Operation::Publish(publication) => publication.payload.len(),
         Operation::Write(record) => {
             let vectors: usize = record.embeddings.iter().map(|(_, vector)| vector.len() * 4).sum();
             256 + vectors + record.payload.as_ref().map_or(0, Vec::len) + record.text.as_ref().map_or(0, String::len)
