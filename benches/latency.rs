@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::pedantic, clippy::unwrap_used, reason = "a benchmark may end at the first surprise")]
 
 mod harness;
+mod locks;
 mod pubsub;
 mod vectors;
 
@@ -30,6 +31,7 @@ fn main() {
     bench.group("tiering", vectors::tiering);
     bench.group("namespace", namespace);
     bench.group("pubsub", pubsub::pubsub);
+    bench.group("distributed_locks", locks::distributed_locks);
     bench.finish("latency.jsonl");
 }
 

@@ -1,4 +1,4 @@
-//! The hot tier and messages beside the crate they were modelled on, and a durable put beside raw redb.
+//! The hot tier, messages and locks beside the crate they were modelled on, and a durable put beside raw redb.
 
 #![allow(missing_docs)]
 
@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use harness::{Bench, calls, keys};
-use ours::{Clock, ColdEngine, Operation, PubSubBroker, Publication, Store, StoreConfig, Subscribe};
+use ours::{
+    Clock, ColdEngine, LockRequest, Locking, Operation, PubSubBroker, Publication, Store, StoreConfig, Subscribe,
+};
 
 const KEYS: usize = 100_000;
 const CALLS: usize = 1_000_000;
@@ -20,6 +22,7 @@ fn main() {
     bench.group("l1_cache", l1_cache);
     bench.group("cold", cold);
     bench.group("pubsub", pubsub);
+    bench.group("distributed_locks", distributed_locks);
     bench.finish("peers_rust.jsonl");
 }
 
@@ -116,4 +119,57 @@ fn pubsub(bench: &mut Bench) {
             kept.push(ours.subscribe(&Subscribe::to(topic)).unwrap());
         });
     }
+}
+
+/// A free lock, and one that ten agents want: ours with a line, theirs with a look every 10 ms.
+fn distributed_locks(bench: &mut Bench) {
+    const CALLS: usize = 100_000;
+    const TURNS: usize = 50;
+    let resource = "market_sync";
+    let executor = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let seed = seed::DistributedLock::new();
+    let ours = ours::DistributedLock::new(Arc::new(Clock::system()));
+    let request =
+        |owner: String| LockRequest { resource: resource.into(), owner, ttl: 30_000_000, reentrant: false };
+    let take = |request: &LockRequest| match ours.acquire(request, None).unwrap() {
+        Locking::Granted(lease) => lease.number,
+        Locking::Waiting(mut wait) => loop {
+            if let Some(lease) = wait.take() {
+                break lease.number;
+            }
+            wait.wait(Duration::from_millis(50));
+        },
+    };
+    let (alone, own) = (executor(), request("agent".into()));
+    for round in 1..=3 {
+        bench.latency(&format!("distributed_locks/acquire_release/seed/{round}"), CALLS, 1, |_| {
+            let token = alone.block_on(seed.acquire(resource, Duration::from_secs(1))).unwrap();
+            alone.block_on(seed.release(&token)).unwrap();
+        });
+        bench.latency(&format!("distributed_locks/acquire_release/ours/{round}"), CALLS, 1, |_| {
+            let number = take(&own);
+            ours.release(resource, number).unwrap();
+        });
+    }
+    let among_ten = |turn: &(dyn Fn(usize) + Sync)| {
+        let begun = std::time::Instant::now();
+        std::thread::scope(|scope| (0..10).for_each(|agent| drop(scope.spawn(move || turn(agent)))));
+        10.0 * TURNS as f64 / begun.elapsed().as_secs_f64()
+    };
+    let theirs = among_ten(&|_| {
+        let executor = executor();
+        for _ in 0..TURNS {
+            let token = executor.block_on(seed.acquire(resource, Duration::from_secs(60))).unwrap();
+            executor.block_on(seed.release(&token)).unwrap();
+        }
+    });
+    bench.number("distributed_locks/contention_10_agents/seed", theirs, "turns/s");
+    let rate = among_ten(&|agent| {
+        let own = request(format!("agent-{agent}"));
+        for _ in 0..TURNS {
+            let number = take(&own);
+            ours.release(resource, number).unwrap();
+        }
+    });
+    bench.number("distributed_locks/contention_10_agents/ours", rate, "turns/s");
 }
