@@ -35,13 +35,15 @@ class Messaging(Handle):
             A path of 1 to 32 levels such as ``"agent_1/updates"``, of at most
             512 bytes, without wildcards.
         message
-            At most 1 MiB.  An `AgentMemoryMessage` reaches only its recipients;
-            bytes reach everybody.
+            At most 1 MiB.  An `AgentMemoryMessage` reaches only its recipients,
+            each of which is registered or listens; bytes reach everybody.
 
         Raises
         ------
         ValueError
             The topic is not well formed, or the message too large.
+        AgentNotFoundError
+            A recipient is not registered and does not listen; nobody got it.
         StorageError
             A durable message could not be written; nobody got it.
 

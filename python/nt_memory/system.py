@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from nt_memory import _native
+    from nt_memory.coordination import ConsensusEngine
     from nt_memory.embedding import EmbeddingProvider
     from nt_memory.store import Store
 
@@ -88,6 +89,23 @@ class MemorySystem(KeyValue, Remembering, Recalling, Locking, Messaging, Agents,
             # of Python between, a hit costs half as much.
             self.__dict__["get"] = store.get
         super().__init__(config, store, clock, encoder)
+
+    @property
+    def consensus(self) -> ConsensusEngine:
+        """Proposals and votes of the agents on this memory.
+
+        Examples
+        --------
+        >>> from nt_memory import MemorySystem, Proposal, Vote
+        >>> with MemorySystem(":memory:") as memory:
+        ...     _ = memory.consensus.register_agent("hedge", weight=1)
+        ...     made = memory.consensus.submit_proposal(Proposal(proposer="hedge", data={}))
+        ...     memory.consensus.vote(Vote(made, "hedge", approve=True))
+        Approved()
+        """
+        from nt_memory.coordination import ConsensusEngine  # takes its time to import
+
+        return ConsensusEngine(self)
 
     def agent(self, agent_id: str) -> MemorySystem:
         """Return this memory in the hands of an agent.

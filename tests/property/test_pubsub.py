@@ -8,7 +8,14 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from nt_memory import AgentMemoryMessage, ClosedError, LaggedError, MemorySystem, SubscriptionCounts
+from nt_memory import (
+    AgentMemoryMessage,
+    AgentRegistry,
+    ClosedError,
+    LaggedError,
+    MemorySystem,
+    SubscriptionCounts,
+)
 
 TOPICS = ["a", "a/b", "b/b", "kept/a"]
 AGENTS = ["hedge", "wyckoff"]
@@ -113,6 +120,8 @@ class AgainstModel(RuleBasedStateMachine):
         super().__init__()
         self.memory = MemorySystem(":memory:")
         self.memory.configure_topic("kept/*")
+        for agent in AGENTS:
+            AgentRegistry(self.memory).register(agent)
         self.open = []
         self.last = self.memory.publish("nobody", b"")
 

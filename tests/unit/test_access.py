@@ -292,6 +292,7 @@ def test_an_agent_listens_as_itself(memory, hedge):
     with pytest.raises(AccessDeniedError, match="may not listen as"):
         hedge.subscribe("shared", agent_id="wyckoff")
     mine = hedge.subscribe("shared/*")
+    memory.consensus.register_agent("wyckoff", 1)
     memory.publish("shared/news", said_by("desk", "wyckoff"))
     memory.publish("shared/news", said_by("desk", "hedge"))
     assert mine.recv(1.0).content.recipient_agent_ids == ("hedge",)

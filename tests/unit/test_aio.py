@@ -16,7 +16,7 @@ from nt_memory import (
     Outcome,
 )
 
-NO_CALLS = {"agent_id", "clock", "config", "locks", "store"}
+NO_CALLS = {"agent_id", "clock", "consensus", "config", "locks", "store"}
 # They give a handle at once, and what is asked of it is awaited.
 HANDLES = {"agent", "lock"}
 

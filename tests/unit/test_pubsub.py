@@ -10,6 +10,8 @@ from builders import day
 from conftest import open_memory
 from nt_memory import (
     AgentMemoryMessage,
+    AgentNotFoundError,
+    AgentRegistry,
     AsyncMemorySystem,
     ClosedError,
     CoordinationError,
@@ -75,6 +77,7 @@ def test_sequences_grow(memory):
 
 
 def test_the_message_of_an_agent_is_read_back(memory):
+    AgentRegistry(memory).register("markov")
     listening = memory.subscribe("*", agent_id="wyckoff")
     said = warning(
         recipient_agent_ids=["wyckoff", "markov"],
@@ -108,6 +111,23 @@ def test_only_recipients_get_a_message(memory, recipients, heard):
     memory.publish("a", warning(recipient_agent_ids=recipients))
     assert [len(payloads(one)) for one in listening] == heard
     assert [one.counts.matched for one in listening] == heard
+
+
+def test_a_recipient_that_nobody_is_refuses_the_message(memory):
+    everybody = memory.subscribe("**")
+    memory.configure_topic("kept")
+    for topic in ("a", "kept"):
+        with pytest.raises(AgentNotFoundError, match='"wykoff" is not registered'):
+            memory.publish(topic, warning(recipient_agent_ids=["wykoff"]))
+    assert everybody.counts.matched == 0
+
+
+def test_a_recipient_that_is_registered_need_not_listen(memory):
+    AgentRegistry(memory).register("wyckoff")
+    memory.configure_topic("kept")
+    memory.publish("kept", warning(recipient_agent_ids=["wyckoff"]))
+    with memory.subscribe("kept", durable="wyckoff", agent_id="wyckoff") as late:
+        assert late.recv(1).content.recipient_agent_ids == ("wyckoff",)
 
 
 def test_a_slow_reader_is_told_once_what_it_missed_and_goes_on(memory):

@@ -57,6 +57,9 @@ pub enum Error {
     /// A lock is not held with this number any more, or a write lacks one.
     #[error("{0}")]
     Stale(String),
+    /// There is no such agent.
+    #[error("{0}")]
+    NoAgent(String),
     /// An agent may not do this.
     #[error("{0}")]
     Denied(String),

@@ -23,6 +23,7 @@ fn class_name(error: &Error) -> &'static str {
         Error::LockTimeout(_) => "LockTimeoutError",
         Error::Deadlock(_) => "DeadlockError",
         Error::Stale(_) => "StaleTokenError",
+        Error::NoAgent(_) => "AgentNotFoundError",
         Error::Denied(_) => "AccessDeniedError",
         Error::NotFound(_) => "RecordNotFoundError",
         Error::Forgotten(_) => "ForgottenError",

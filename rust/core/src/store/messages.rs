@@ -11,6 +11,9 @@ use crate::store::plan::split_value;
 use crate::tier::cold::ColdStore;
 use crate::{frame, keys, record};
 
+/// Where agents are registered.
+const AGENTS: &str = "registry/agents";
+
 /// What became of a message.
 pub enum Published {
     /// It was sent with this sequence.
@@ -25,7 +28,8 @@ impl Store {
     /// On a durable topic it is on the disk on return.
     ///
     /// # Errors
-    /// [`Error::Value`] for a topic, payload or name that is not well formed; what the disk says.
+    /// [`Error::Value`] for a topic, payload or name that is not well formed, [`Error::NoAgent`] for a
+    /// recipient that is not registered and does not listen; what the disk says.
     pub fn publish(&self, publication: Publication) -> Result<u64> {
         if self.is_durable(&publication.topic) {
             self.wait_for_room(queue::MAX_BACKPRESSURE)?;
@@ -49,6 +53,7 @@ impl Store {
     pub fn start_publish(&self, publication: Publication) -> Result<Published> {
         publication.check()?;
         self.inner.ensure_usable()?;
+        self.ensure_recipients(&publication)?;
         if self.is_durable(&publication.topic) {
             return Ok(Published::Waits(self.submit(vec![Operation::Publish(Box::new(publication))], false)?));
         }
@@ -63,6 +68,19 @@ impl Store {
                 }
             }
         }
+    }
+
+    /// Whether each recipient is registered, or listens: a name that was mistaken would hear nothing.
+    fn ensure_recipients(&self, publication: &Publication) -> Result<()> {
+        for recipient in publication.recipients.iter().flatten() {
+            if self.get(AGENTS, recipient)?.is_none() && !self.inner.broker.hears(recipient) {
+                return Err(Error::NoAgent(format!(
+                    "recipient {recipient:?} is not registered and does not listen; register it first, check its name, \
+                     or send to all"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The sequence in the answer to a durable message.

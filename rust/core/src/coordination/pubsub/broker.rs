@@ -189,6 +189,11 @@ impl PubSubBroker {
         }
     }
 
+    /// Whether somebody listens as this agent.
+    pub(crate) fn hears(&self, agent: &str) -> bool {
+        self.live.lock().entries.iter().any(|entry| entry.agent.as_deref() == Some(agent))
+    }
+
     pub(super) fn unregister(&self, entry: &Arc<Entry>) {
         self.live.lock().entries.retain(|other| !Arc::ptr_eq(other, entry));
     }
