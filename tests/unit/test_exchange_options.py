@@ -9,7 +9,7 @@ from nt_memory import SerializationError
 
 OPTIONS = {
     "trades": {"history": True, "ttl": timedelta(hours=5), "retention": timedelta(days=9)},
-    "trades/spy": {"ttl": timedelta(days=1)},
+    "trades/spy": {"ttl": timedelta(days=1), "fenced": "desk"},
     "other": {"history": True},
 }
 
@@ -68,6 +68,13 @@ def test_other_options_are_told_before_anything_is_written(memory, copy, path):
     assert list(copy.store.configured()) == ["trades"]
 
 
+def test_options_from_before_there_were_locks_are_imported(lines, copy):
+    old = {"history": True, "ttl": None, "retention": None}
+    copy.import_(lines(lambda rows: with_fields(rows, place=0, namespaces={"trades": old})))
+    assert copy.store.namespace_options("trades").history
+    assert copy.store.namespace_options("trades").fenced is None
+
+
 def test_a_file_from_before_options_were_told_is_imported(lines, copy):
     old = lines(lambda rows: [b'{"format":"nt-memory records","version":1}', *rows[1:]])
     assert copy.import_(old) == 1
@@ -83,6 +90,7 @@ BAD_OPTIONS = [
     {"trades": {"history": True, "ttl": 0, "retention": None}},
     {"trades": {"history": True, "ttl": None, "retention": 2**63}},
     {"trades": {"history": True, "ttl": None, "retention": True}},
+    {"trades": {"history": True, "ttl": None, "retention": None, "fenced": 1}},
     {"a//b": {"history": True, "ttl": None, "retention": None}},
     {"\ud800": {"history": True, "ttl": None, "retention": None}},
 ]

@@ -43,6 +43,8 @@ def taken(header: Mapping[str, Any]) -> dict[str, NamespaceOptions]:
 
 
 def _options(what: str, its: Any) -> NamespaceOptions:
+    if isinstance(its, dict):
+        its = {"fenced": None, **its}  # a file from before it was told has none
     named(its, _FIELDS, what)
     if not isinstance(its["history"], bool):
         msg = f"{what}: history is {shown(its['history'])}, not true or false"
@@ -51,6 +53,9 @@ def _options(what: str, its: Any) -> NamespaceOptions:
         if its[field] is not None and (type(its[field]) is not int or not 0 < its[field] < 2**63):
             msg = f"{what}: {field} is {shown(its[field])}, not a number of microseconds"
             raise SerializationError(msg)
+    if its["fenced"] is not None and not isinstance(its["fenced"], str):
+        msg = f"{what}: fenced is {shown(its['fenced'])}, not the name of a lock"
+        raise SerializationError(msg)
     return NamespaceOptions(**its)
 
 
