@@ -1,10 +1,13 @@
 """What the processes and threads of the lock tests do: ``python -m lockers NAME ARGUMENTS``."""
 
+import signal
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+from hosts import say
 from nt_memory import MemorySystem, StaleTokenError
 
 
@@ -45,6 +48,30 @@ def contend(memory, threads, times, *, stalls, checks=True):
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(turn, range(threads * times)))
     return int(memory.get("ledger", "count")), accepted, len(refused)
+
+
+def be_interrupted():
+    """Be interrupted, again and again, just when a lock that is waited for becomes free."""
+    memory = MemorySystem(":memory:")
+    while True:
+        token = memory.acquire_lock("a", 0, owner="first")
+        sender = threading.Thread(target=_interrupt_and_release, args=[memory, token])
+        sender.start()
+        got = None
+        with suppress(KeyboardInterrupt):
+            got = memory.acquire_lock("a", 5, owner="second")
+        with suppress(KeyboardInterrupt):
+            sender.join()
+        sender.join()
+        if got is not None:
+            memory.release_lock(got)
+        say("held" if memory.is_locked("a") else "free")
+
+
+def _interrupt_and_release(memory, token):
+    time.sleep(0.01)
+    signal.raise_signal(signal.SIGINT)
+    memory.release_lock(token)
 
 
 if __name__ == "__main__":

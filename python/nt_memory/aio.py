@@ -19,7 +19,7 @@ from nt_memory._handle import refuse_to_copy
 from nt_memory._listening import AsyncSubscription
 from nt_memory._locking import TTL, give_back, owner_of, timeout_micros, token_of
 from nt_memory.clock import micros
-from nt_memory.errors import ClosedError
+from nt_memory.errors import ClosedError, StaleTokenError
 from nt_memory.system import MemorySystem
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from nt_memory.config import MemoryConfig
     from nt_memory.embedding import EmbeddingProvider
     from nt_memory.locks import LockToken
-    from nt_memory.store import LockWait, Store
+    from nt_memory.store import Locks, LockWait, Store
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -72,21 +72,16 @@ def _at_once(
     return call
 
 
-async def _lease(wait: LockWait, free: asyncio.Event, end: float) -> tuple[int, int]:
-    """Wait in a line until the lock is granted."""
-    try:
-        while True:
-            free.clear()
-            lease = wait.take()
-            if lease is not None:
-                return lease
-            left = end - time.monotonic()
-            if left <= 0:
-                wait.time_out()
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(free.wait(), min(left, _LOOK))
-    finally:
-        wait.leave()
+def _give_up(locks: Locks, resource: str, asked: asyncio.Future[Any]) -> None:
+    """Let go of what was granted to a task that is gone."""
+    if asked.cancelled() or asked.exception() is not None:
+        return
+    answer = asked.result()
+    if isinstance(answer, tuple):
+        with suppress(StaleTokenError):
+            locks.release(resource, answer[0])
+    else:
+        answer.leave()
 
 
 _SUBSCRIBE = _in_pool(MemorySystem.subscribe)
@@ -222,9 +217,33 @@ class AsyncMemorySystem:
             functools.partial(loop.call_soon_threadsafe, free.set),
             reentrant=reentrant,
         )
-        answer = await loop.run_in_executor(self._pool, request)
-        lease = answer if isinstance(answer, tuple) else await _lease(answer, free, end)
+        asking = asyncio.ensure_future(loop.run_in_executor(self._pool, request))
+        try:
+            answer = await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            asking.add_done_callback(functools.partial(_give_up, self.sync.locks, resource))
+            raise
+        lease = answer if isinstance(answer, tuple) else await self._lease(answer, free, end)
         return token_of(self.sync, resource, owner, lease)
+
+    async def _lease(self, wait: LockWait, free: asyncio.Event, end: float) -> tuple[int, int]:
+        """Wait in a line until the lock is granted."""
+        try:
+            while True:
+                free.clear()
+                lease = wait.take()
+                if lease is not None:
+                    return lease
+                if wait.is_starved():
+                    await self._run(wait.reserve)
+                    continue
+                left = end - time.monotonic()
+                if left <= 0:
+                    wait.time_out()
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(free.wait(), min(left, _LOOK))
+        finally:
+            wait.leave()
 
     @asynccontextmanager
     async def lock(

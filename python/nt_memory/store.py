@@ -496,6 +496,14 @@ class LockWait(Protocol):
         """Return the lease, where it is granted."""
         ...
 
+    def is_starved(self) -> bool:
+        """Whether the lock is free, and there was no number to grant it with."""
+        ...
+
+    def reserve(self) -> None:
+        """Have numbers to grant locks with; it may wait for the disk."""
+        ...
+
     def leave(self) -> None:
         """Leave the line."""
         ...

@@ -15,7 +15,7 @@ from nt_memory import (
     MemorySystem,
     StaleTokenError,
 )
-from processes import python
+from processes import heard, python
 
 THREADS = 8
 TURNS = int(os.environ.get("NT_MEMORY_LOCK_TURNS", "300"))
@@ -166,3 +166,38 @@ def test_tasks_are_owners_of_their_own():
             return {token.owner for token in await own}
 
     assert len(asyncio.run(main())) == 2
+
+
+def test_a_task_that_is_cancelled_while_it_asks_holds_nothing():
+    async def main():
+        async with await AsyncMemorySystem.open(":memory:", max_workers=1) as memory:
+            begin = threading.Event()
+            memory._pool.submit(begin.wait)  # the asking waits for a thread
+            asking = asyncio.create_task(memory.acquire_lock("a", 30, owner="first"))
+            await asyncio.sleep(0.01)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            begin.set()
+            return (await memory.acquire_lock("a", 10, owner="second")).owner
+
+    assert asyncio.run(main()) == "second"
+
+
+def test_an_interrupted_wait_holds_nothing(tmp_path):
+    with python("lockers", "be_interrupted") as process:
+        said = [heard(process) for _ in range(20)]
+    assert said == ["free"] * 20
+
+
+def test_tasks_get_numbers_over_more_than_one_block(tmp_path):
+    async def main():
+        async with await AsyncMemorySystem.open(tmp_path) as memory:
+            numbers = []
+            for _ in range(1100):
+                async with memory.lock("a", 10) as token:
+                    numbers.append(token.number)
+            return numbers
+
+    numbers = asyncio.run(main())
+    assert numbers == sorted(set(numbers))

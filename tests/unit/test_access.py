@@ -10,23 +10,33 @@ from nt_memory import (
     AgentMemoryMessage,
     Approved,
     ConsensusEngine,
+    ConsensusError,
+    CorruptionError,
     Filter,
+    HorizonError,
     ManualClock,
     MemoryConfig,
     MemorySystem,
     MessageType,
+    MultiAgentCoordinator,
     NamespaceError,
     Proposal,
     Provenance,
     Record,
+    RecordNotFoundError,
+    SerializationError,
+    Signal,
     VectorSpace,
     Vote,
     _native,
 )
+from nt_memory._values import pack
+from nt_memory.coordination.proposals import Tally
 from nt_memory.store import (
     Configure,
     Delete,
     Expect,
+    Fence,
     Forget,
     Increment,
     NamespaceOptions,
@@ -273,9 +283,9 @@ def test_an_agent_hears_what_it_may_read(memory, hedge):
     assert [everything.recv(1.0).topic for _ in range(2)] == ["hedge/updates", "shared/news"]
     memory.grant("hedge", read=["desk"])
     memory.publish("desk/news", b"")
+    assert everything.recv(1.0).topic == "desk/news"
     memory.revoke("hedge")
     memory.publish("desk/more", b"")
-    assert everything.recv(1.0).topic == "desk/news"
     assert everything.try_recv() is None
     assert everything.counts.matched == 3
 
@@ -455,3 +465,148 @@ def test_an_agent_rolls_back_and_marks_what_it_may_change(memory, hedge):
     assert hedge.forget(Filter(writer="hedge")) == 1
     assert "tainted" in memory.get_record(f"made:{OWN}").tags
     assert "tainted" not in memory.get_record(f"made:{OTHERS}").tags
+
+
+def test_a_fence_is_that_of_a_lock_of_the_agents_own(memory, hedge):
+    memory.configure_namespace(OWN, fenced="desk")
+    token = memory.acquire_lock("desk", 0, owner="somebody")
+    stolen = [Fence("desk", token.number), Put(OWN, "limit", b"6")]
+    with pytest.raises(AccessDeniedError) as told:
+        hedge.store.commit(stolen)
+    assert "somebody" not in str(told.value)
+    memory.grant("hedge", write=["desk"])
+    with pytest.raises(AccessDeniedError, match="somebody"):
+        hedge.store.commit(stolen)
+    memory.release_lock(token)
+    hedge.put(OWN, "limit", b"6", fence=hedge.acquire_lock("desk", 0))
+    assert memory.get(OWN, "limit") == b"6"
+
+
+@pytest.fixture
+def voting(memory):
+    """A proposal that hedge and wyckoff vote on, and what is written for it."""
+    for agent in ("hedge", "wyckoff"):
+        memory.consensus.register_agent(agent, 1)
+    id_ = memory.agent("wyckoff").consensus.submit_proposal(Proposal(proposer="wyckoff", data=1))
+    return f"consensus/{id_}", memory.get(f"consensus/{id_}", "tally")
+
+
+def test_an_agent_cannot_rewrite_a_proposal_or_its_tally(memory, hedge, voting):
+    place, tally = voting
+    for key in ("proposal", "tally", "other"):
+        with pytest.raises(AccessDeniedError):
+            hedge.compare_and_set(place, key, memory.get(place, key), b"forged")
+    with pytest.raises(AccessDeniedError):
+        hedge.store.commit([Expect(place, "tally", tally), Put(place, "tally", b"forged")])
+    assert memory.get(place, "tally") == tally
+
+
+def test_a_vote_has_no_end(memory, hedge, voting):
+    place, _ = voting
+    ballot = f"{place}/votes"
+    vote = [Expect(ballot, "hedge", None), Put(ballot, "hedge", b"", ttl=1)]
+    with pytest.raises(AccessDeniedError):
+        hedge.store.commit(vote)
+    assert memory.keys(ballot)[0] == []
+
+
+def test_a_vote_of_a_stranger_or_with_too_much_weight_counts_as_it_may(memory, voting):
+    place, tally = voting
+    ballot = f"{place}/votes"
+    heavy = pack({"approve": True, "weight": "1000", "at": 0})
+    count = [Expect(place, "tally", tally), Put(place, "tally", Tally(votes=1).packed())]
+    for agent, counted in (("stranger", []), ("hedge", count)):
+        vote = [Expect(ballot, agent, None), Put(ballot, agent, heavy)]
+        memory.agent(agent).store.commit(vote + counted)
+    result = memory.consensus.result(place.removeprefix("consensus/"))
+    assert (result.approve, result.remaining) == (1, 1)
+
+
+def test_a_vote_that_cannot_be_read_is_told(memory, voting):
+    place, _ = voting
+    ballot = f"{place}/votes"
+    memory.agent("hedge").store.commit([Expect(ballot, "hedge", None), Put(ballot, "hedge", b"x")])
+    with pytest.raises((CorruptionError, SerializationError)):
+        memory.consensus.result(place.removeprefix("consensus/"))
+
+
+def test_an_agent_proposes_for_itself(hedge, voting):
+    with pytest.raises(ConsensusError, match="proposes for itself"):
+        hedge.consensus.submit_proposal(Proposal(proposer="wyckoff", data=1))
+
+
+@pytest.mark.parametrize("agent", ["swarm", "shared", "signals", "consensus", "registry"])
+def test_an_agent_has_not_the_name_of_what_all_share(memory, agent):
+    with pytest.raises(NamespaceError, match="all agents share"):
+        memory.agent(agent)
+    with pytest.raises(NamespaceError, match="all agents share"):
+        memory.grant(agent, read=["desk"])
+
+
+def test_the_log_of_an_agents_recalls_is_its_own(memory, hedge):
+    wyckoff = memory.agent("wyckoff")
+    recall = hedge.recall(embedding=VECTOR)
+    assert wyckoff.store.recall_log(recall.id) is None
+    wyckoff.store.log_recall(recall.id, b"\x80")
+    assert hedge.replay(recall.id).hits == memory.replay(recall.id).hits == recall.hits
+    assert memory.verify() == []
+
+
+def test_each_target_reads_a_signal_to_several(memory):
+    for agent in ("hedge", "wyckoff", "source"):
+        memory.consensus.register_agent(agent, 1)
+    signal = Signal(
+        signal_type="WHALE",
+        source_agent="source",
+        target_agents=["hedge", "wyckoff"],
+        severity="high",
+        confidence=0.5,
+    )
+    id_ = MultiAgentCoordinator(memory).publish_signal(signal)
+    for agent in ("hedge", "wyckoff"):
+        own = MultiAgentCoordinator(memory.agent(agent))
+        (found,) = own.get_signals_for_agent(agent)
+        assert set(found.processing_status) == {agent}
+        own.mark_processed(id_, agent)
+        assert own.get_signals_for_agent(agent) == ()
+    assert len(MultiAgentCoordinator(memory).get(id_).processing_status) == 2
+
+
+def test_what_waits_to_be_heard_is_taken_back_too(memory, hedge):
+    memory.grant("hedge", read=["desk"])
+    heard = hedge.subscribe("**")
+    for topic in ("desk", "shared", "desk"):
+        memory.publish(topic, b"")
+    memory.revoke("hedge")
+    assert heard.recv(1.0).topic == "shared"
+    assert heard.try_recv() is None
+    counts = heard.counts
+    assert counts.matched == counts.delivered + counts.missed + counts.waiting == 1
+
+
+def test_a_retention_of_others_neither_breaks_a_recall_nor_is_told(memory, hedge):
+    memory.configure_namespace(OTHERS, retention=1)
+    memory.clock.advance(10)
+    assert hedge.recall(embedding=VECTOR, as_of=START).hits
+    with pytest.raises(HorizonError):
+        memory.recall(embedding=VECTOR, as_of=START)
+
+
+def test_what_lies_under_the_id_of_others_is_not_told(memory, hedge):
+    for write in (
+        lambda: hedge.remember(record(OWN, id=f"of:{OTHERS}")),
+        lambda: hedge.remember_many(
+            {"namespace": OWN, "kind": "note", "event_time": [START], "id": [f"of:{OTHERS}"]}
+        ),
+    ):
+        with pytest.raises(AccessDeniedError) as told:
+            write()
+        assert "note" not in str(told.value)
+
+
+def test_a_record_of_ones_own_is_written_and_settled_in_one_batch(memory, hedge):
+    raw = RawRecord(id="both", namespace=OWN, kind="note", event_time=0, known_at=0)
+    hedge.store.commit([Write(raw), Settle("both", RawOutcome(1.0))])
+    assert memory.get_record("both").outcome.reward == 1.0
+    with pytest.raises(RecordNotFoundError):
+        hedge.settle("nobody", {"reward": 1.0})

@@ -18,6 +18,11 @@ class Memory(Protocol):
         ...
 
     @property
+    def agent_id(self) -> str | None:
+        """The agent in whose hands it is; None for its owner."""
+        ...
+
+    @property
     def store(self) -> Store:
         """Where everything is kept."""
         ...

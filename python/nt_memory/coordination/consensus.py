@@ -194,6 +194,10 @@ class ConsensusEngine:
             time.sleep(min(_PAUSE, left))
 
     def _submit(self, proposal: Proposal) -> Poll:
+        agent = self._memory.agent_id
+        if agent not in {None, proposal.proposer}:
+            msg = f"proposer={shown(proposal.proposer)}: agent {agent!r} proposes for itself"
+            raise ConsensusError(msg)
         weights, unchanged = self._registry.weights()
         if not weights:
             msg = "nobody is registered, so nobody could vote: register agents first"
@@ -250,7 +254,9 @@ class ConsensusEngine:
         now = self._now()
         # A clock that was set back while the store was closed reopens nothing.
         result = fold(poll, votes, now if tally.closed_at is None else max(now, tally.closed_at))
-        if isinstance(result, Expired) and tally.closed_at is None:
+        # An agent changes the tally with its vote only.
+        closes = self._memory.agent_id is None
+        if isinstance(result, Expired) and tally.closed_at is None and closes:
             closed = replace(tally, closed_at=now)
             place = _of(id)
             self._store.commit(

@@ -98,7 +98,10 @@ class MultiAgentCoordinator:
         return id_
 
     def get(self, signal_id: str) -> Signal | None:
-        """Return a signal with what its targets made of it, or None where it is gone."""
+        """Return a signal with what its targets made of it, or None where it is gone.
+
+        Through an agent's handle it says what this agent made of it.
+        """
         row = self._store.get(_SIGNALS, segment("signal_id", signal_id))
         if row is None:
             return None
@@ -106,6 +109,8 @@ class MultiAgentCoordinator:
         made = {
             agent: self._processing(agent, _place(fields["timestamp"], signal_id))
             for agent in fields["target_agents"]
+            # An agent reads its own queue only.
+            if self._memory.agent_id in {None, agent}
         }
         known = {agent: processing for agent, processing in made.items() if processing}
         if len(known) < len(made):  # it went while it was read

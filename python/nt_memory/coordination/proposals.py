@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
@@ -11,9 +12,10 @@ from nt_memory._shown import shown
 from nt_memory._values import pack, unpack
 from nt_memory.clock import micros
 from nt_memory.coordination._checks import Exact, exact, segment, share
+from nt_memory.errors import CorruptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from nt_memory.clock import Duration
 
@@ -225,8 +227,9 @@ class Cast:
     @classmethod
     def unpacked(cls, voter: str, row: bytes) -> Cast:
         """Return what `packed` wrote."""
-        fields = unpack(row)
-        return cls(voter, fields["approve"], Fraction(fields["weight"]), fields["at"])
+        with _readable(f"the vote of {voter!r}"):
+            fields = unpack(row)
+            return cls(voter, fields["approve"] is True, Fraction(fields["weight"]), fields["at"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +251,18 @@ class Tally:
     @classmethod
     def unpacked(cls, row: bytes) -> Tally:
         """Return what `packed` wrote."""
-        return cls(**unpack(row))
+        with _readable("the tally of a proposal"):
+            return cls(**unpack(row))
+
+
+@contextmanager
+def _readable(what: str) -> Iterator[None]:
+    """Say what a row was meant to be, where it is something else."""
+    try:
+        yield
+    except (TypeError, ValueError, KeyError, ZeroDivisionError) as error:
+        msg = f"{what} cannot be read: {error}; restore a backup, or propose anew"
+        raise CorruptionError(msg) from error
 
 
 def fold(poll: Poll, votes: Iterable[Cast], now: int) -> ConsensusResult:
@@ -275,11 +289,14 @@ def fold(poll: Poll, votes: Iterable[Cast], now: int) -> ConsensusResult:
     for vote in votes:
         if poll.expires_at is not None and vote.at >= poll.expires_at:
             continue
-        del remaining[vote.voter]
+        weight = remaining.pop(vote.voter, None)
+        if weight is None:  # who has no vote
+            continue
+        given = min(max(vote.weight, Fraction(0)), weight)
         if vote.approve:
-            approve += vote.weight
+            approve += given
         else:
-            reject += vote.weight
+            reject += given
     left = sum(remaining.values(), Fraction(0))
     if approve >= poll.needed:
         return Approved()

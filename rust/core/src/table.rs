@@ -186,6 +186,11 @@ impl Table {
         self.namespace.words()
     }
 
+    /// Ids of the rows that have one.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.id.iter().flat_map(Texts::words)
+    }
+
     /// Say who writes it.
     pub(crate) fn set_writer(&mut self, writer: &str) {
         self.writer = Some(Texts::repeated(writer, self.rows));

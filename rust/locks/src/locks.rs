@@ -98,6 +98,11 @@ impl Locks {
         lock(&self.0).table.runs_out_at()
     }
 
+    /// Whether there is a number to grant with.
+    pub fn has_numbers(&self) -> bool {
+        lock(&self.0).table.has_numbers()
+    }
+
     /// Ask for a lease; `waker` is called when there is something to take.
     ///
     /// # Errors

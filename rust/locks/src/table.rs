@@ -135,7 +135,7 @@ impl Table {
         (self.last_allowed - self.last_number <= FEW_NUMBERS).then_some(self.last_allowed)
     }
 
-    fn has_numbers(&self) -> bool {
+    pub(crate) fn has_numbers(&self) -> bool {
         self.last_number < self.last_allowed
     }
 

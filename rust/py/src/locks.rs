@@ -61,6 +61,13 @@ impl PyLocks {
         let end = Instant::now() + Duration::from_micros(timeout.0);
         let mut taken = guarded(py, || store.take_lock(&mut wait))?;
         loop {
+            if let Err(interrupt) = py.check_signals() {
+                // Nobody would give back what an interrupted caller does not get.
+                if let Some(lease) = taken {
+                    guarded(py, || store.release_lock(&lease.resource, lease.number))?;
+                }
+                return Err(interrupt);
+            }
             if let Some(lease) = taken {
                 return Ok(shown(&lease));
             }
@@ -69,7 +76,6 @@ impl PyLocks {
                 return Err(to_python(py, &wait.timed_out()));
             }
             taken = guarded(py, || store.await_lock(&mut wait, left.min(SLICE)))?;
-            py.check_signals()?;
         }
     }
 
@@ -136,6 +142,17 @@ impl PyLockWait {
             wait.as_mut().map_or(Ok(None), |wait| self.inner.take_lock(wait))
         })?;
         Ok(taken.as_ref().map(shown))
+    }
+
+    /// Have numbers to grant locks with, where there were none; it may wait for the disk.
+    fn reserve(&self, py: Python<'_>) -> PyResult<()> {
+        guarded(py, || self.inner.ensure_lock_numbers())
+    }
+
+    /// Whether the lock is free, and there was no number to grant it with.
+    fn is_starved(&self, py: Python<'_>) -> bool {
+        let is_starved = |wait: &Option<LockWait>| wait.as_ref().is_some_and(LockWait::is_starved);
+        py.detach(|| is_starved(&self.wait.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// Leave the line.

@@ -301,13 +301,13 @@ impl PyStore {
         namespace: Option<Plain<&str>>,
     ) -> PyResult<()> {
         let (as_of, namespace) = (as_of.map(|time| time.0), namespace.map(|name| name.0));
-        guarded(py, || self.handle.anyone().log_recall(id.0, entry, as_of, namespace))
+        guarded(py, || self.handle.anyone().log_recall(id.0, entry, as_of, namespace, self.handle.agent()))
     }
 
     /// Return a logged recall, waiting for those still queued.
     #[pyo3(signature = (id, /))]
     fn recall_log<'py>(&self, py: Python<'py>, id: Plain<&str>) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        let entry = guarded(py, || self.handle.anyone().recall_log(id.0))?;
+        let entry = guarded(py, || self.handle.recall_log(id.0))?;
         Ok(entry.map(|entry| PyBytes::new(py, &entry)))
     }
 

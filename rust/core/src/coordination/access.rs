@@ -21,6 +21,15 @@ const OPEN: [&str; 3] = [SHARED, "consensus", "registry"];
 /// Where signals lie; their queues, below it, are their agents' own.
 const SIGNALS: &str = "signals";
 
+/// Check an id: those of the roots of the tree would own all below them.
+pub(crate) fn check_agent(agent: &str) -> Result<()> {
+    Namespace::agent_prefix(agent)?;
+    if agent == "swarm" || agent == SIGNALS || OPEN.contains(&agent) {
+        return Err(Error::Namespace(format!("agent id {agent:?} is the name of what all agents share; take another")));
+    }
+    Ok(())
+}
+
 /// What belongs to an agent.
 fn own(agent: &str) -> [String; 2] {
     [format!("swarm/{agent}"), format!("{SIGNALS}/{agent}")]
@@ -90,7 +99,7 @@ impl Handle {
     /// # Errors
     /// [`Error::Namespace`] for an id that cannot be, [`Error::Denied`] from an agent.
     pub fn of_agent(&self, agent: &str) -> Result<Self> {
-        Namespace::agent_prefix(agent)?;
+        check_agent(agent)?;
         Ok(Self { store: Arc::clone(self.owner("hands out handles")?), agent: Some(agent.into()) })
     }
 
@@ -141,6 +150,15 @@ impl Handle {
     pub fn may_write(&self, path: &str) -> bool {
         let Some(agent) = &self.agent else { return true };
         is_own(agent, path) || self.store.rights(agent).is_some_and(|own| covers(&own.write, path))
+    }
+
+    /// A logged recall; an agent has its own.
+    ///
+    /// # Errors
+    /// The engine's failure.
+    pub fn recall_log(&self, id: &str) -> Result<Option<Vec<u8>>> {
+        let found = self.store.recall_log(id)?;
+        Ok(found.filter(|(by, _)| self.agent.is_none() || by.as_deref() == self.agent()).map(|(_, entry)| entry))
     }
 
     /// The store, to search it; the search sees what the agent may read.
@@ -205,16 +223,23 @@ impl Handle {
 
     fn ensure_allowed(&self, agent: &str, operations: &[Operation], at: usize) -> Result<()> {
         match &operations[at] {
-            Operation::Put { namespace, key, .. } if may_coordinate(agent, namespace, key, operations) => Ok(()),
+            // What ends by itself could be said again.
+            Operation::Put { namespace, key, ttl: None, .. } if may_coordinate(agent, namespace, key, operations) => {
+                Ok(())
+            }
             Operation::Put { namespace, .. }
             | Operation::Delete { namespace, .. }
             | Operation::Increment { namespace, .. } => self.writing(namespace),
             Operation::Expect { namespace, .. } => self.reading(namespace).map(drop),
-            Operation::Write(record) => self.writing(&record.namespace),
-            Operation::WriteMany(table) => table.namespaces().try_for_each(|namespace| self.writing(namespace)),
-            Operation::Settle { id, .. } => self.changing(id),
-            Operation::Forget { ids } => ids.iter().try_for_each(|id| self.changing(id)),
-            Operation::ExpectNew { .. } | Operation::Fence { .. } => Ok(()),
+            Operation::Write(record) => self.writing(&record.namespace).and_then(|()| self.naming(&record.id)),
+            Operation::WriteMany(table) => {
+                table.namespaces().try_for_each(|namespace| self.writing(namespace))?;
+                table.ids().try_for_each(|id| self.naming(id))
+            }
+            Operation::Settle { id, .. } => self.changing(id, operations),
+            Operation::Forget { ids } => ids.iter().try_for_each(|id| self.changing(id, operations)),
+            Operation::ExpectNew { .. } => Ok(()),
+            Operation::Fence { resource, .. } => self.holding(resource).map(drop),
             Operation::Configure { namespace, .. } => Err(self.denied("configure", namespace)),
             Operation::Publish(publication) => self.ensure_speaks(publication),
             Operation::SetRights { .. }
@@ -276,9 +301,31 @@ impl Handle {
         if self.may_write(path) { Ok(()) } else { Err(self.denied("write", path)) }
     }
 
-    /// Whether it may change a record; one that is not there is told by the store.
-    fn changing(&self, id: &str) -> Result<()> {
-        self.store.namespace_of(id)?.map_or(Ok(()), |namespace| self.writing(&namespace))
+    /// Whether it may change a record that is there, or that the batch writes.
+    fn changing(&self, id: &str, operations: &[Operation]) -> Result<()> {
+        let is_own = |operation: &Operation| matches!(operation, Operation::Write(record) if record.id == id);
+        match self.store.namespace_of(id)? {
+            Some(namespace) if self.may_write(&namespace) => Ok(()),
+            Some(_) => Err(self.not_its(id)),
+            None if operations.iter().any(is_own) => Ok(()),
+            None => Err(Error::NotFound(format!("there is no record {id}; check the id"))),
+        }
+    }
+
+    /// Whether an id is free, or that of a record that it may change.
+    fn naming(&self, id: &str) -> Result<()> {
+        match self.store.namespace_of(id)? {
+            Some(namespace) if !self.may_write(&namespace) => Err(self.not_its(id)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What lies under the id is not told.
+    fn not_its(&self, id: &str) -> Error {
+        let agent = self.agent().unwrap_or_default();
+        Error::Denied(format!(
+            "agent {agent:?} may not change record {id}; it has what it wrote, and what it was granted"
+        ))
     }
 
     /// The store, to ask for a lock; an agent asks for itself.
@@ -301,10 +348,13 @@ impl Handle {
     /// [`Error::Denied`] for another agent's.
     pub fn holding(&self, resource: &str) -> Result<&Arc<Store>> {
         if let Some(agent) = &self.agent {
+            if !self.may_write(resource) {
+                return Err(self.denied("use the lock", resource));
+            }
             let held = self.store.lock_holder(resource)?;
             if let Some(other) = held.filter(|lease| lease.owner != **agent) {
                 return Err(Error::Denied(format!(
-                    "agent {agent:?} may not touch the lock {resource:?}, which {:?} holds; acquire it first",
+                    "agent {agent:?} may not use the lock {resource:?}, which {:?} holds; acquire it first",
                     other.owner
                 )));
             }
@@ -321,8 +371,8 @@ impl Handle {
     }
 }
 
-/// Whether an agent may set a key of what all of them keep together: its vote, once; what it
-/// proposes; the tally that it has read; and that it is alive.
+/// Whether an agent may set a key of what all of them keep together: its vote, once, with the tally;
+/// what it proposes; and that it is alive.
 fn may_coordinate(agent: &str, namespace: &str, key: &str, operations: &[Operation]) -> bool {
     let expects = |space: &str, name: &str, nothing: bool| {
         operations.iter().any(|operation| {
@@ -330,11 +380,18 @@ fn may_coordinate(agent: &str, namespace: &str, key: &str, operations: &[Operati
                 if namespace == space && key == name && (!nothing || value.is_none()))
         })
     };
-    match namespace.split('/').collect::<Vec<_>>()[..] {
-        ["consensus"] => expects(namespace, key, true),
-        ["consensus", id] => expects(namespace, key, false) || expects("consensus", id, true),
-        ["consensus", _, "votes"] => key == agent && expects(namespace, key, true),
-        ["registry", "heartbeats"] => key == agent,
+    let votes = |id: &str| {
+        let ballots = format!("consensus/{id}/votes");
+        operations.iter().any(|operation| {
+            matches!(operation, Operation::Put { namespace, key, .. } if *namespace == ballots && key == agent)
+        })
+    };
+    match (namespace.split('/').collect::<Vec<_>>()[..].as_ref(), key) {
+        (["consensus"], _) => expects(namespace, key, true),
+        (["consensus", id], "proposal") => expects("consensus", id, true),
+        (["consensus", id], "tally") => expects("consensus", id, true) || expects(namespace, key, false) && votes(id),
+        (["consensus", _, "votes"], _) => key == agent && expects(namespace, key, true),
+        (["registry", "heartbeats"], _) => key == agent,
         _ => false,
     }
 }

@@ -7,6 +7,7 @@ use nt_memory_locks::{Acquired, Ask, Lease, Locks, Pending, Refusal, Stale, Take
 
 use crate::clock::Clock;
 use crate::error::{Error, Result, value_error};
+use crate::fork;
 
 pub use nt_memory_locks::Waker;
 
@@ -109,6 +110,10 @@ impl DistributedLock {
         self.locks.runs_out_at()
     }
 
+    pub(crate) fn has_numbers(&self) -> bool {
+        self.locks.has_numbers()
+    }
+
     /// Ask for a lock; `waker` is called when there is something to take.
     ///
     /// # Errors
@@ -124,6 +129,7 @@ impl DistributedLock {
                 pending: Some(pending),
                 resource,
                 held: None,
+                generation: fork::generation(),
             })),
             Err(Refusal::Cycle(path)) => Err(deadlock(&resource, &path)),
             Err(Refusal::OutOfNumbers) => {
@@ -210,6 +216,8 @@ pub struct LockWait {
     resource: Arc<str>,
     /// Who was in the way when it last looked.
     held: Option<LockLease>,
+    /// Fork generation it is of.
+    generation: u32,
 }
 
 impl LockWait {
@@ -238,6 +246,12 @@ impl LockWait {
         }
     }
 
+    /// Whether it is free, and there was no number to grant it with.
+    #[must_use]
+    pub fn is_starved(&self) -> bool {
+        self.held.is_none()
+    }
+
     /// What is said to who waited too long.
     #[must_use]
     pub fn timed_out(&self) -> Error {
@@ -254,8 +268,12 @@ impl LockWait {
 
 impl Drop for LockWait {
     fn drop(&mut self) {
-        if let Some(pending) = self.pending.take() {
+        let Some(pending) = self.pending.take() else { return };
+        if self.generation == fork::generation() {
             self.locks.locks.cancel(&pending, self.locks.clock.monotonic_us());
+        } else {
+            // Its locks may be held by threads that a child has not, and who is woken is the parent's.
+            std::mem::forget(pending);
         }
     }
 }

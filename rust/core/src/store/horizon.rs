@@ -20,11 +20,15 @@ pub(crate) fn bound(as_of: i64, recorded_by: RecordedBy) -> Bound {
 pub(crate) fn check_scope(
     shared: &Shared,
     prefix: Option<&str>,
+    within: Option<&[String]>,
     now: i64,
     at: i64,
     recorded_by: RecordedBy,
 ) -> Result<()> {
-    let in_scope = |name: &str| prefix.is_none_or(|prefix| Namespace::has_prefix(name, prefix));
+    let in_scope = |name: &str| {
+        prefix.is_none_or(|prefix| Namespace::has_prefix(name, prefix))
+            && within.is_none_or(|within| within.iter().any(|bound| Namespace::has_prefix(name, bound)))
+    };
     let mut scope: Vec<_> = shared.namespaces.iter().filter(|(name, _)| in_scope(name)).collect();
     // The latest horizon decides, so that the error names a time that can be asked for.
     scope.sort_by_key(|(name, state)| (std::cmp::Reverse(state.horizon_at(now)), name.as_str()));

@@ -19,11 +19,19 @@ impl Inner {
         if self.locks.runs_out_at() != Some(last) {
             return Ok(());
         }
-        self.queue.submit(vec![Operation::AllowNumbers { last: last + BLOCK }], false)?.wait()?;
+        match self.allow_numbers(last + BLOCK) {
+            // What is left is granted while the disk has no room for more.
+            Err(_) if self.locks.has_numbers() => Ok(()),
+            done => done,
+        }
+    }
+
+    fn allow_numbers(&self, last: u64) -> Result<()> {
+        self.queue.submit(vec![Operation::AllowNumbers { last }], false)?.wait()?;
         if !self.durable {
             self.queue.flush()?.wait()?;
         }
-        self.locks.allow_numbers(last + BLOCK);
+        self.locks.allow_numbers(last);
         Ok(())
     }
 }
@@ -46,16 +54,25 @@ impl Store {
     /// [`crate::Error::Closed`], the engine's failure.
     pub fn await_lock(&self, wait: &mut LockWait, most: Duration) -> Result<Option<LockLease>> {
         wait.wait(most);
+        self.ensure_lock_numbers()?;
         self.take_lock(wait)
     }
 
-    /// The lock, where it is granted.
+    /// Have numbers to grant locks with; it may wait for the disk.
     ///
     /// # Errors
-    /// [`crate::Error::Closed`], the engine's failure.
+    /// [`crate::Error::Closed`], the engine's failure where none is left.
+    pub fn ensure_lock_numbers(&self) -> Result<()> {
+        self.inner.ensure_usable()?;
+        self.inner.ensure_numbers()
+    }
+
+    /// The lock, where it is granted; it never waits for the disk.
+    ///
+    /// # Errors
+    /// [`crate::Error::Closed`].
     pub fn take_lock(&self, wait: &mut LockWait) -> Result<Option<LockLease>> {
         self.inner.ensure_usable()?;
-        self.inner.ensure_numbers()?;
         Ok(wait.take())
     }
 

@@ -107,8 +107,8 @@ impl Store {
         let opened = Subscription::open(Arc::clone(&self.inner.broker), Some(Arc::clone(&self.inner)), options)?;
         if options.within.is_some() {
             // What was granted or taken back since the caller looked.
-            let rights = self.inner.shared.read().rights.clone();
-            self.inner.broker.regrant(&rights);
+            let shared = self.inner.shared.read();
+            self.inner.broker.regrant(&shared.rights);
         }
         Ok(opened)
     }

@@ -3,9 +3,8 @@
 use super::ops::{Answer, Operation};
 use super::plan::{Effect, Planner};
 use super::state::{NUMBERS, RIGHTS};
-use crate::coordination::access::Rights;
+use crate::coordination::access::{Rights, check_agent};
 use crate::error::{Error, Result};
-use crate::namespace::Namespace;
 use crate::{keys, record};
 
 impl Planner<'_> {
@@ -36,7 +35,7 @@ impl Planner<'_> {
     }
 
     pub(super) fn set_rights(&mut self, agent: &str, rights: &Rights) -> Result<Answer> {
-        Namespace::agent_prefix(agent)?;
+        check_agent(agent)?;
         rights.check()?;
         let mut all = self.rights();
         if *rights == Rights::default() {

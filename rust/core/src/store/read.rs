@@ -345,7 +345,7 @@ fn visible(shared: &Shared, id: &str, now: i64, as_of: Option<i64>, recorded_by:
     let at = as_of.unwrap_or(now);
     let Some(entry) = shared.catalog.entry(id).filter(|entry| !shared.has_erased(*entry, now)) else {
         // Nobody knows any more in which namespace it may have been.
-        check_scope(shared, None, now, at, recorded_by)?;
+        check_scope(shared, None, None, now, at, recorded_by)?;
         return Ok(None);
     };
     let namespace = entry.namespace();

@@ -22,28 +22,37 @@ impl Store {
     /// # Errors
     /// [`crate::Error::Value`] and [`crate::Error::Namespace`] for an id and a name that are not well
     /// formed; for a store that cannot be used.
-    pub fn log_recall(&self, id: &str, entry: &[u8], as_of: Option<i64>, namespace: Option<&str>) -> Result<()> {
+    pub fn log_recall(
+        &self,
+        id: &str,
+        entry: &[u8],
+        as_of: Option<i64>,
+        namespace: Option<&str>,
+        agent: Option<&str>,
+    ) -> Result<()> {
         self.inner.ensure_usable()?;
         validate_id(id)?;
         namespace.map_or(Ok(()), Namespace::validate)?;
         let found_by = as_of.map(|as_of| keys::recalled(namespace.unwrap_or(EVERYWHERE), as_of, id));
-        self.inner.queue.log(id, joined(&found_by.unwrap_or_default(), entry))
+        self.inner.queue.log(id, joined(&found_by.unwrap_or_default(), &signed(agent, entry)))
     }
 
-    /// A logged recall, as long as what it asked can be asked; waits for those still queued.
+    /// A logged recall and the agent that logged it, as long as what it asked can be asked; waits for those
+    /// still queued.
     ///
     /// # Errors
     /// The engine's failure.
-    pub fn recall_log(&self, id: &str) -> Result<Option<Vec<u8>>> {
+    pub fn recall_log(&self, id: &str) -> Result<Option<(Option<String>, Vec<u8>)>> {
         self.flush()?.wait()?;
         let Some(row) = self.inner.row(&keys::named(keys::RECALL, id))? else { return Ok(None) };
         let (found_by, entry) = split(&row);
         let now = self.inner.now();
         let is_erased = keys::parse_recalled(found_by).is_some_and(|(namespace, as_of, _)| {
             let scope = Some(namespace).filter(|namespace| *namespace != EVERYWHERE);
-            check_scope(&self.inner.shared.read(), scope, now, as_of, RecordedBy::Now).is_err()
+            check_scope(&self.inner.shared.read(), scope, None, now, as_of, RecordedBy::Now).is_err()
         });
-        Ok((!is_erased).then(|| entry.to_vec()))
+        let (agent, entry) = unsigned(entry);
+        Ok((!is_erased).then(|| (agent.map(str::to_owned), entry.to_vec())))
     }
 }
 
@@ -62,10 +71,39 @@ pub(super) fn split(row: &[u8]) -> (&[u8], &[u8]) {
     parts.filter(is_ours).unwrap_or((&[], row))
 }
 
+/// An entry with the agent that logged it in front; `MessagePack` never begins with this byte.
+const SIGNED: u8 = 0xc1;
+
+fn signed(agent: Option<&str>, entry: &[u8]) -> Vec<u8> {
+    let Some(agent) = agent else { return entry.to_vec() };
+    // An id is a segment of a namespace, and short.
+    let length = u16::try_from(agent.len()).unwrap_or(u16::MAX).to_be_bytes();
+    [&[SIGNED], &length[..], agent.as_bytes(), entry].concat()
+}
+
+fn unsigned(entry: &[u8]) -> (Option<&str>, &[u8]) {
+    let parts = entry.strip_prefix(&[SIGNED]).and_then(|rest| {
+        let (length, rest) = rest.split_first_chunk::<2>()?;
+        let (agent, entry) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        Some((std::str::from_utf8(agent).ok()?, entry))
+    });
+    parts.map_or((None, entry), |(agent, entry)| (Some(agent), entry))
+}
+
 /// Add an entry to a group.
 pub(super) fn stage(inner: &Inner, staged: &mut Staged, id: &str, row: &[u8]) -> Result<()> {
     let key = keys::named(keys::RECALL, id);
-    let is_new = !staged.rows.contains_key(&key) && inner.row(&key)?.is_none();
+    let before = match staged.rows.get(&key) {
+        Some(row) => row.as_ref().map(|row| row.bytes().into_owned()),
+        None => inner.row(&key)?,
+    };
+    let logged_by = |row: &[u8]| unsigned(split(row).1).0.map(str::to_owned);
+    let by = logged_by(row);
+    // An agent replaces nobody's entry but its own.
+    if by.is_some() && before.as_ref().is_some_and(|before| logged_by(before) != by) {
+        return Ok(());
+    }
+    let is_new = before.is_none();
     staged.counts.recalls += i64::from(is_new);
     let (found_by, _) = split(row);
     if !found_by.is_empty() {

@@ -253,7 +253,7 @@ fn prepare<'a>(shared: &'a Shared, query: &'a Query, now: i64) -> Result<Prepare
     let as_of = query.as_of.unwrap_or(now);
     let prefix = query.namespace.as_deref();
     let matcher = Matcher::new(&shared.catalog, prefix, query.within.as_deref(), query.filter.as_ref())?;
-    check_scope(shared, prefix, now, as_of, query.recorded_by)?;
+    check_scope(shared, prefix, query.within.as_deref(), now, as_of, query.recorded_by)?;
     let (space, unit) = match &query.vector {
         Some(vector) => {
             let (number, space) = shared.catalog.searched_space(&query.space)?;

@@ -270,21 +270,21 @@ fn logged_recalls_behind_the_horizon_are_erased_step_by_step() {
     let scopes = [None, Some("desk"), Some("desk/one"), Some("desk/two"), Some("des")];
     for number in 0..5 * sweep::MAX_WORK / 2 {
         let scope = scopes[number % scopes.len()];
-        store.log_recall(&number.to_string(), b"entry", Some(clock.now_us()), scope).unwrap();
+        store.log_recall(&number.to_string(), b"entry", Some(clock.now_us()), scope, None).unwrap();
     }
-    store.log_recall("kept", b"entry", None, Some("desk/one")).unwrap();
+    store.log_recall("kept", b"entry", None, Some("desk/one"), None).unwrap();
     store.flush().unwrap().wait().unwrap();
     clock.advance(2 * DAY.unsigned_abs());
     let mut left = vec![store.stats().unwrap().recalls];
     while left.len() < 2 || left[left.len() - 2] != left[left.len() - 1] {
-        store.log_recall("new", b"entry", Some(clock.now_us()), None).unwrap();
+        store.log_recall("new", b"entry", Some(clock.now_us()), None, None).unwrap();
         store.flush().unwrap().wait().unwrap();
         left.push(store.stats().unwrap().recalls);
     }
     let new = [10_241, 10_241 + 1 - 4096, 10_241 + 1 - 6144];
     assert_eq!(left, [new.as_slice(), &[10_241 + 1 - 6144]].concat());
     assert_eq!(store.recall_log("2").unwrap(), None);
-    assert_eq!(store.recall_log("3").unwrap().as_deref(), Some(b"entry".as_slice()));
+    assert_eq!(store.recall_log("3").unwrap().map(|(_, entry)| entry).as_deref(), Some(b"entry".as_slice()));
     assert!(store.recall_log("kept").unwrap().is_some());
     assert_eq!(store.verify().unwrap(), Vec::<String>::new());
 }
@@ -294,14 +294,14 @@ fn an_entry_that_was_logged_again_is_kept_as_long_as_the_later_one_says() {
     let (store, clock) = memory();
     let options = NamespaceOptions { retention: Some(DAY), ..NamespaceOptions::default() };
     store.commit(vec![Operation::Configure { namespace: "desk".into(), options }]).unwrap();
-    store.log_recall("one", b"early", Some(clock.now_us()), None).unwrap();
+    store.log_recall("one", b"early", Some(clock.now_us()), None, None).unwrap();
     store.flush().unwrap().wait().unwrap();
-    store.log_recall("one", b"late", Some(clock.now_us() + 9 * DAY), None).unwrap();
+    store.log_recall("one", b"late", Some(clock.now_us() + 9 * DAY), None, None).unwrap();
     clock.advance(2 * DAY.unsigned_abs());
     for key in ["k", "l"] {
         store.commit(vec![put(key, b"v")]).unwrap();
     }
-    assert_eq!(store.recall_log("one").unwrap().as_deref(), Some(b"late".as_slice()));
+    assert_eq!(store.recall_log("one").unwrap().map(|(_, entry)| entry).as_deref(), Some(b"late".as_slice()));
     assert_eq!((store.stats().unwrap().recalls, store.verify().unwrap()), (1, Vec::new()));
 }
 

@@ -234,7 +234,7 @@ mod tests {
         let (namespace, key) = ("a".to_owned(), "k".to_owned());
         store.commit(vec![Operation::Configure { namespace: namespace.clone(), options }]).unwrap();
         store.commit(vec![Operation::Put { namespace, key, value: b"v".to_vec(), ttl: None }]).unwrap();
-        store.log_recall("one", b"entry", Some(0), None).unwrap();
+        store.log_recall("one", b"entry", Some(0), None, None).unwrap();
         store.flush().unwrap().wait().unwrap();
         store
     }

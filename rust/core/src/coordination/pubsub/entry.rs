@@ -56,7 +56,12 @@ impl Entry {
         message.sequence >= self.from
             && self.pattern.matches(&message.topic)
             && message.is_for(self.agent.as_deref())
-            && self.within.as_ref().is_none_or(|within| covers(&within.read(), &message.topic))
+            && self.may_hear(message)
+    }
+
+    /// Whether the agent may hear it, by what it is granted now.
+    pub(super) fn may_hear(&self, message: &Message) -> bool {
+        self.within.as_ref().is_none_or(|within| covers(&within.read(), &message.topic))
     }
 
     /// Send what matches; the broker's lock is held.

@@ -46,6 +46,8 @@ struct State {
     /// Messages that were read from L3.
     read: u64,
     delivered: u64,
+    /// Matched, and not to be heard any more when its turn came.
+    taken_back: u64,
     missed: u64,
     /// Delivered by name, and not handled before the next one is asked for.
     in_hand: Option<u64>,
@@ -129,9 +131,16 @@ impl Subscription {
         if state.page.is_empty() && self.is_behind(&state) {
             return Ok(None);
         }
-        let Some(message) = state.next()? else {
-            self.write_cursor(&mut state);
-            return Ok(None);
+        let message = loop {
+            let Some(message) = state.next()? else {
+                self.write_cursor(&mut state);
+                return Ok(None);
+            };
+            if self.entry.may_hear(&message) {
+                break message;
+            }
+            // What was granted when it came was taken back.
+            state.taken_back += 1;
         };
         state.delivered += 1;
         state.last = message.sequence;
@@ -264,7 +273,7 @@ impl Subscription {
 
     fn count(&self, state: &State) -> Counts {
         self.broker.between_sends(|| Counts {
-            matched: state.read + self.entry.matched.load(Ordering::Relaxed),
+            matched: state.read + self.entry.matched.load(Ordering::Relaxed) - state.taken_back,
             delivered: state.delivered,
             missed: state.missed,
             waiting: state.waiting(),
@@ -324,6 +333,7 @@ impl State {
             last: 0,
             read: 0,
             delivered: 0,
+            taken_back: 0,
             missed: 0,
             in_hand: None,
             unwritten: 0,
