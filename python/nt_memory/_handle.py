@@ -9,7 +9,7 @@ from nt_memory._values import as_vector
 from nt_memory.embedding import HashingEmbedding
 from nt_memory.errors import CoordinationError, VectorError
 from nt_memory.locks import checked
-from nt_memory.store import Coordinating
+from nt_memory.shared_store import Coordinating
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from nt_memory.config import MemoryConfig
     from nt_memory.embedding import EmbeddingProvider
     from nt_memory.locks import LockToken
-    from nt_memory.store import Locks, Op, Store, Vector
+    from nt_memory.shared_store import Locks
+    from nt_memory.store import Op, Store, Vector
 
 TEXT = "text"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nt_memory._handle import Handle
 from nt_memory._shown import shown
-from nt_memory._values import mapping, pack, unpack
+from nt_memory._values import as_bytes, mapping, pack, unpack
 from nt_memory.clock import micros, to_micros
 from nt_memory.errors import ConflictError, SerializationError
 from nt_memory.store import Configure, Delete, Expect, Increment, NamespaceOptions, Put
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nt_memory.locks import LockToken
 
 _MAX_PAGE = 1_000_000
+_WAY_OUT = "give bytes, or use put_json or put_array"
 
 
 class KeyValue(Handle):
@@ -176,7 +177,7 @@ class KeyValue(Handle):
         False
         """
         if expected is not None:
-            expected = _bytes("expected", expected)
+            expected = as_bytes("expected", expected, _WAY_OUT)
         try:
             self._commit(
                 [Expect(namespace, key, expected), _put(namespace, key, value, None)], fence
@@ -332,14 +333,10 @@ def _place(namespace: object, key: object) -> str:
     return f"{shown(namespace)}/{shown(key)}".replace("'", "")
 
 
-def _bytes(name: str, value: object) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    if isinstance(value, (bytearray, memoryview)):
-        return bytes(value)
-    msg = f"{name} is {type(value).__name__}: give bytes, or use put_json or put_array"
-    raise TypeError(msg)
-
-
 def _put(namespace: str, key: str, value: object, ttl: Duration | None) -> Put:
-    return Put(namespace, key, _bytes("value", value), None if ttl is None else micros(ttl, "ttl"))
+    return Put(
+        namespace,
+        key,
+        as_bytes("value", value, _WAY_OUT),
+        None if ttl is None else micros(ttl, "ttl"),
+    )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from nt_memory.clock import Duration
-    from nt_memory.store import RawSubscription
+    from nt_memory.shared_store import RawSubscription
     from nt_memory.subscription import SubscriptionCounts
 
     Run = Callable[[Callable[[], Any]], Coroutine[Any, Any, Any]]

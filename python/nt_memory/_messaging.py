@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, cast
 
 from nt_memory._handle import Handle
 from nt_memory._shown import shown
+from nt_memory._values import as_bytes
 from nt_memory.clock import micros
 from nt_memory.messages import AgentMemoryMessage
 from nt_memory.subscription import Subscription
 
 if TYPE_CHECKING:
     from nt_memory.clock import Duration
-    from nt_memory.store import Messenger
+    from nt_memory.shared_store import Messenger
 
 _MAX_CAPACITY = 1 << 20
 _MAX_SEQUENCE = (1 << 64) - 1
@@ -64,7 +65,9 @@ class Messaging(Handle):
         """
         publish = _messenger(self._store).publish
         if not isinstance(message, AgentMemoryMessage):
-            return publish(topic, _bytes(message))
+            return publish(
+                topic, as_bytes("message", message, "give bytes or an AgentMemoryMessage")
+            )
         if message.timestamp is None:
             message = dataclasses.replace(message, timestamp=self._clock.now())
         recipients = message.recipient_agent_ids
@@ -169,15 +172,6 @@ def _messenger(store: object) -> Messenger:
         msg = f"{type(store).__name__} carries no messages"
         raise TypeError(msg)
     return cast("Messenger", store)
-
-
-def _bytes(message: object) -> bytes:
-    if isinstance(message, bytes):
-        return message
-    if isinstance(message, (bytearray, memoryview)):
-        return bytes(message)
-    msg = f"message is {type(message).__name__}: give bytes or an AgentMemoryMessage"
-    raise TypeError(msg)
 
 
 def _whole(name: str, value: object, low: int, high: int) -> int:

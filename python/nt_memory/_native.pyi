@@ -5,12 +5,12 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+from nt_memory.shared_store import RawMessage
 from nt_memory.store import (
     Commit,
     NamespaceOptions,
     Op,
     Query,
-    RawMessage,
     RawRecord,
     SearchResult,
 )

@@ -124,3 +124,19 @@ def same(left: object, right: object) -> bool:
     if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
         return len(left) == len(right) and all(map(same, left, right))
     return bool(left == right)
+
+
+def as_bytes(name: str, value: object, way_out: str) -> bytes:
+    """Return bytes, or what can be read as such.
+
+    Raises
+    ------
+    TypeError
+        It is something else.
+    """
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, (bytearray, memoryview)):
+        return bytes(value)
+    msg = f"{name} is {type(value).__name__}: {way_out}"
+    raise TypeError(msg)

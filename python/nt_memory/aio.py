@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from nt_memory.config import MemoryConfig
     from nt_memory.embedding import EmbeddingProvider
     from nt_memory.locks import LockToken
-    from nt_memory.store import Locks, LockWait, Store
+    from nt_memory.shared_store import Locks, LockWait
+    from nt_memory.store import Store
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -12,7 +12,7 @@ from nt_memory.store import Fence
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from nt_memory.store import Locks
+    from nt_memory.shared_store import Locks
 
 
 @dataclass(frozen=True, slots=True)

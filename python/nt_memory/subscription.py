@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from nt_memory.clock import Duration
-    from nt_memory.store import RawSubscription
+    from nt_memory.shared_store import RawSubscription
 
 
 @dataclass(frozen=True, slots=True)

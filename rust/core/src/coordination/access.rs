@@ -37,9 +37,14 @@ fn own(agent: &str) -> [String; 2] {
 
 /// Topics that an agent hears.
 pub(crate) fn topics(agent: &str, rights: &Rights) -> Vec<String> {
+    std::iter::once(agent.to_owned()).chain(readable(agent, rights)).collect()
+}
+
+/// Namespaces that an agent reads.
+fn readable(agent: &str, rights: &Rights) -> Vec<String> {
     let open = OPEN.map(str::to_owned).into_iter();
     let granted = rights.read.iter().chain(&rights.write).cloned();
-    own(agent).into_iter().chain([agent.to_owned()]).chain(open).chain(granted).collect()
+    own(agent).into_iter().chain(open).chain(granted).collect()
 }
 
 /// Whether a topic is the agent's own.
@@ -191,8 +196,7 @@ impl Handle {
     pub fn readable(&self) -> Option<Vec<String>> {
         let agent = self.agent.as_ref()?;
         let rights = self.store.rights(agent).unwrap_or_default();
-        let open = OPEN.map(str::to_owned).into_iter();
-        Some(own(agent).into_iter().chain(open).chain(rights.read).chain(rights.write).collect())
+        Some(readable(agent, &rights))
     }
 
     /// Paths that an agent writes; `None` where all are.
