@@ -140,7 +140,7 @@ tests = st.one_of(
     ),
     st.builds(
         _test,
-        st.sampled_from(["known_at", "event_time", "recorded_at", "expires_at"]),
+        st.sampled_from(["known_at", "event_time", "recorded_at", "visible_at", "expires_at"]),
         st.sampled_from(["gt", "ge", "lt", "le", "eq"]),
         times(),
     ),
@@ -177,9 +177,12 @@ def bounds(draw, commit):
 def queries(draw, commit=0):
     space = draw(st.sampled_from(sorted(DIMS)))
     vector = draw(st.none() | vectors(DIMS[space]))
-    orders = ["event_time", "-known_at", "recorded_at", "importance", "-reward", "attributes.s"]
+    orders = ["event_time", "-known_at", "recorded_at", "visible_at", "importance", "-reward"]
+    orders += ["attributes.s"]
     order = None if vector is not None else draw(st.none() | st.sampled_from(orders))
     weights = [(0.6, 0.2, 0.1, 0.1), (1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 1.0)]
+    values = st.sampled_from([None, 0.0, 1.0, 0.5]) | times().map(float)
+    after = st.none() if order is None else st.none() | st.tuples(values, ids)
     return Query(
         space=space,
         vector=vector,
@@ -191,6 +194,7 @@ def queries(draw, commit=0):
         half_life=draw(st.sampled_from([None, 5.0 * HOUR])),
         weights=draw(st.sampled_from(weights)),
         order_by=order,
-        diversity=draw(st.sampled_from([0.0, 0.0, 0.3, 1.0])),
+        after=draw(mostly(after, st.none())),
+        diversity=draw(st.sampled_from([0.0, 0.0, 0.0, 0.3, 1.0])),
         min_trust=draw(mostly(st.none(), st.just(0.7))),
     )

@@ -43,6 +43,11 @@ class Handle:
         return self._clock
 
     @property
+    def store(self) -> Store:
+        """The engine, for views that need a batch with preconditions."""
+        return self._store
+
+    @property
     def locks(self) -> Locks:
         """The locks of the store, for views that need what is below `LockToken`.
 

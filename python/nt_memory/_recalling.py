@@ -13,7 +13,7 @@ from nt_memory._values import as_vector, as_vectors, finite
 from nt_memory.clock import from_micros, micros, to_micros
 from nt_memory.errors import CorruptionError, ForgottenError, RecordNotFoundError
 from nt_memory.filters import Filter
-from nt_memory.recall import Hit, Recall, Weights
+from nt_memory.recall import TIMES, Hit, Recall, Weights
 from nt_memory.records import STATE
 from nt_memory.store import Query
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nt_memory.store import SearchResult, Vector
 
 MAX_TOP_K = 10_000
-_ORDERS = frozenset({"event_time", "known_at", "recorded_at", "importance", "confidence", "reward"})
+_ORDERS = TIMES | {"importance", "confidence", "reward"}
 _DEFAULT_WEIGHTS = Weights()
 _SIMILARITY_ALONE = (1.0, 0.0, 0.0, 0.0)
 
@@ -84,8 +84,8 @@ class Recalling(Handle):
             Of similarity, recency, importance and outcome.
         order_by
             Instead of a score, without a query: ``event_time``, ``known_at``,
-            ``recorded_at``, ``importance``, ``confidence``, ``reward`` or
-            ``attributes.NAME``; ``-`` in front is greatest first.
+            ``recorded_at``, ``visible_at``, ``importance``, ``confidence``, ``reward``
+            or ``attributes.NAME``; ``-`` in front is greatest first.
         diversity
             0 to 1: how much likeness to better hits counts against a hit.
         min_trust
@@ -134,9 +134,9 @@ class Recalling(Handle):
             space=space,
             vector=vector,
             namespace=namespace,
-            filter=_tree(filter),
+            filter=tree_of(filter),
             as_of=None if as_of is None else to_micros(as_of, "as_of"),
-            **_bounds(recorded_by),
+            **bounds(recorded_by),
             top_k=_top_k(top_k),
             half_life=_half_life(half_life),
             weights=_weights(weights),
@@ -215,9 +215,9 @@ class Recalling(Handle):
         ...     memory.search_batch("states", [[0.0, 1.0], [2.0, 0.0]])
         [[('a', 0.5)], [('a', 1.0)]]
         """
-        vectors = as_vectors(embeddings)
-        results = self._store.vector_search_many(_nearest(namespace, top_k), vectors)
-        return [_pairs(result) for result in results]
+        query = _nearest(namespace, top_k)
+        queries = [replace(query, vector=vector) for vector in as_vectors(embeddings)]
+        return [_pairs(result) for result in self._store.vector_searches(queries)]
 
     def replay(self, recall_id: str) -> Recall:
         """Compute a logged recall again, as the store was then, and compare.
@@ -303,7 +303,8 @@ def _recall(id_: str, query: Query, result: SearchResult, commit: int | None = N
     )
 
 
-def _tree(filter_: Filter | None) -> Any:
+def tree_of(filter_: Filter | None) -> Any:
+    """Return a filter as a `Store` takes it."""
     if filter_ is None:
         return None
     if not isinstance(filter_, Filter):
@@ -312,7 +313,8 @@ def _tree(filter_: Filter | None) -> Any:
     return filter_.tree()
 
 
-def _bounds(recorded_by: datetime | int | None) -> dict[str, Any]:
+def bounds(recorded_by: datetime | int | None) -> dict[str, Any]:
+    """Return ``recorded_by`` as the fields of a `Query`."""
     time, commit = held_by(recorded_by)
     return {"recorded_by_time": time, "recorded_by_commit": commit}
 

@@ -13,6 +13,7 @@ import functools
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from nt_memory._handle import refuse_to_copy
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from nt_memory.config import MemoryConfig
     from nt_memory.embedding import EmbeddingProvider
     from nt_memory.locks import LockToken
+    from nt_memory.records import Record
     from nt_memory.shared_store import Locks, LockWait
     from nt_memory.store import Store
 
@@ -40,6 +42,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 MAX_WORKERS = 8
+_PAGE = 1000
 # A lease may run out, and a manual clock be moved, without a word.
 _LOOK = 0.05
 
@@ -172,6 +175,16 @@ class AsyncMemorySystem:
     forget = _in_pool(MemorySystem.forget)
     get_record = _in_pool(MemorySystem.get_record)
     recall = _in_pool(MemorySystem.recall)
+
+    @functools.wraps(MemorySystem.records)
+    async def records(self, /, *args: Any, **kwargs: Any) -> AsyncIterator[Record]:
+        """Go through records, page by page."""
+        self._ensure_open()
+        found = self.sync.records(*args, **kwargs)
+        while page := await self._run(lambda: list(islice(found, _PAGE))):
+            for record in page:
+                yield record
+
     search_similar = _in_pool(MemorySystem.search_similar)
     search_batch = _in_pool(MemorySystem.search_batch)
     replay = _in_pool(MemorySystem.replay)

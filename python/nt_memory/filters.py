@@ -16,7 +16,7 @@ from nt_memory._values import finite
 from nt_memory.clock import to_micros
 
 _TEXTS = ("kind", "agent_id", "symbol", "regime", "namespace", "writer", "tags")
-_TIMES = ("event_time", "known_at", "recorded_at", "expires_at")
+_TIMES = ("event_time", "known_at", "recorded_at", "visible_at", "expires_at")
 _NUMBERS = ("importance", "confidence", "reward")
 _FIELDS = (*_TEXTS, *_TIMES, *_NUMBERS, "attributes")
 _ORDERED = frozenset({"gt", "ge", "lt", "le", "between"})
@@ -85,8 +85,9 @@ class Filter:
     ----------
     **tests
         By field: kind, agent_id, symbol, regime, namespace, writer, tags,
-        event_time, known_at, recorded_at, expires_at, importance, confidence,
-        reward (as known at the time asked for), and attributes (a mapping).
+        event_time, known_at, recorded_at, visible_at (from when it shows as it is:
+        its known_at, or its outcome's), expires_at, importance, confidence, reward
+        (as known at the time asked for), and attributes (a mapping).
 
     Raises
     ------

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bars", "Hit", "Recall", "Weights"]
 
-TIMES = frozenset({"event_time", "known_at", "recorded_at"})
+TIMES = frozenset({"event_time", "known_at", "recorded_at", "visible_at"})
 PARTS = ("similarity", "recency", "importance", "outcome")
 
 

@@ -233,9 +233,10 @@ class Query:
     and ``recorded_by_commit`` (at most one of them) bound what the system held.
     ``weights`` are (similarity, recency, importance, outcome).  ``exact``
     False lets an index answer, True looks at every match, None lets an index
-    answer where that changes nothing but speed and recall.  ``bodies`` False
-    leaves ``Match.record`` None.  ``within`` are namespaces, each with all below
-    it, beyond which nothing is seen.
+    answer where that changes nothing but speed and recall.  ``after`` is the value
+    (None where it has none) and the id of a match in the order of ``order_by``: what
+    comes behind it is returned.  ``bodies`` False leaves ``Match.record`` None.
+    ``within`` are namespaces, each with all below it, beyond which nothing is seen.
     """
 
     space: str = "state"
@@ -249,6 +250,7 @@ class Query:
     half_life: float | None = None
     weights: tuple[float, float, float, float] = (0.6, 0.2, 0.1, 0.1)
     order_by: str | None = None
+    after: tuple[float | None, str] | None = None
     diversity: float = 0.0
     min_trust: float | None = None
     exact: bool | None = None
@@ -349,10 +351,8 @@ class Store(Protocol):
         """Filter, score and rank records as of a time."""
         ...
 
-    def vector_search_many(
-        self, query: Query, vectors: npt.NDArray[np.float32], /
-    ) -> list[SearchResult]:
-        """Do so for each row of an array of shape ``(n, dim)``, without records."""
+    def vector_searches(self, queries: Sequence[Query], /) -> list[SearchResult]:
+        """Do so for several queries; what is written meanwhile may be seen by some of them."""
         ...
 
     def select(

@@ -11,9 +11,9 @@ from nt_memory._handle import TEXT, refuse_to_copy, text_encoder
 from nt_memory._keyvalue import KeyValue
 from nt_memory._locking import Locking
 from nt_memory._messaging import Messaging
-from nt_memory._recalling import Recalling
 from nt_memory._remembering import Remembering
 from nt_memory._shown import shown
+from nt_memory._walking import Walking
 from nt_memory.clock import Clock, SystemClock, micros
 from nt_memory.config import MemoryConfig
 from nt_memory.store import OnDisk
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from nt_memory.store import Store
 
 
-class MemorySystem(KeyValue, Remembering, Recalling, Locking, Messaging, Agents, Exchanging):
+class MemorySystem(KeyValue, Remembering, Walking, Locking, Messaging, Agents, Exchanging):
     """A memory for agents: values by key, records by time and likeness, messages by topic.
 
     What a call has written is on the disk when it returns (durability
@@ -141,11 +141,6 @@ class MemorySystem(KeyValue, Remembering, Recalling, Locking, Messaging, Agents,
     def config(self) -> MemoryConfig:
         """The configuration that it was opened with."""
         return self._config
-
-    @property
-    def store(self) -> Store:
-        """The engine, for views that need a batch with preconditions."""
-        return self._store
 
     def stats(self) -> dict[str, Any]:
         """Return counters and sizes by name (``l1_entries``, ``l3_size_bytes``, ...)."""

@@ -24,11 +24,12 @@ RECORDS = {
 }
 TEXTS = ["kind", "agent_id", "symbol", "regime", "writer", "attributes.side"]
 NUMBERS = ["importance", "confidence", "reward", "attributes.size"]
-TIMES = ["event_time", "known_at", "recorded_at", "expires_at"]
+TIMES = ["event_time", "known_at", "recorded_at", "visible_at", "expires_at"]
 # In every store that these tests search, "full" has a reward of -1.5.
 VALUES = {
     **{field: RECORDS["full"].get(field) for field in TEXTS + NUMBERS + TIMES},
     "recorded_at": at(0),
+    "visible_at": at(-1),
     "reward": -1.5,
     "attributes.side": "long",
     "attributes.size": 2.0,
@@ -224,6 +225,14 @@ def test_the_reward_is_that_of_the_visible_version(store):
 def test_known_at_is_that_of_the_record_and_not_of_its_outcome(store):
     settle(store, "full", 4.0, at(0), revise=True)
     assert is_among(store, "full", "known_at", "eq", at(-1))
+
+
+def test_visible_at_is_from_when_the_version_shows(store):
+    settle(store, "full", 4.0, at(0), revise=True)
+    assert is_among(store, "full", "visible_at", "eq", at(0))
+    assert is_among(store, "bare", "visible_at", "eq", at(0))
+    settle(store, "bare", 1.0, at(2))
+    assert is_among(store, "bare", "visible_at", "eq", at(0))
 
 
 def test_a_filter_tests_the_visible_version_only(store):

@@ -54,6 +54,14 @@ def test_matches_are_ordered_by_when_they_were_recorded(store, clock):
     assert found(store, order_by="recorded_at") == ["b", "a"]
 
 
+def test_matches_are_ordered_by_when_they_became_visible(store):
+    for name, hour in [("a", 0), ("b", -1), ("c", -2)]:
+        write(store, name, known_at=at(hour), event_time=at(-3))
+    settle(store, "c", 1.0, known_at=at(1))
+    orders = [found(store, order_by="visible_at", as_of=at(hour)) for hour in (0, 1)]
+    assert orders == [["c", "b", "a"], ["b", "a", "c"]]
+
+
 def test_matches_are_ordered_by_reward_as_known(store):
     write(store, "a")
     settle(store, "a", 1.0, known_at=at(0))
@@ -91,3 +99,39 @@ def test_the_score_of_an_order_is_the_value(store):
 def test_the_score_of_an_order_without_a_value_is_zero(store):
     write(store)
     assert only(store, order_by="confidence").score == 0.0
+
+
+def pages(store, order_by, size):
+    """Go through all matches, a page at a time."""
+    after, seen = None, []
+    while True:
+        page = search(store, order_by=order_by, after=after, top_k=size)
+        seen += [match.id for match in page.matches]
+        if len(page.matches) < size:
+            return seen
+        last = page.matches[-1]
+        confidence = last.record.confidence
+        after = (last.score if confidence is not None else None, last.id)
+
+
+@pytest.mark.parametrize("order_by", ["confidence", "-confidence"])
+@pytest.mark.parametrize("size", [1, 2, 3, 10])
+def test_pages_in_an_order_are_the_whole(store, order_by, size):
+    values = [0.5, None, 0.5, 0.25, None, 0.5, 0.0]
+    for name, confidence in zip("gfedcba", values, strict=True):
+        write(store, name, confidence=confidence)
+    assert pages(store, order_by, size) == found(store, order_by=order_by)
+
+
+def test_a_page_tells_how_many_there_are_in_all(store):
+    for name in "abc":
+        write(store, name)
+    page = search(store, order_by="event_time", after=(float(at(0)), "b"))
+    assert [match.id for match in page.matches] == ["c"]
+    assert page.matched == 3
+
+
+@pytest.mark.parametrize("asked", [{"order_by": None}, {"diversity": 0.5}])
+def test_only_an_order_has_pages(store, asked):
+    with pytest.raises(ValueError, match="after goes on behind a match"):
+        search(store, **{"order_by": "event_time", "after": (0.0, "a"), **asked})

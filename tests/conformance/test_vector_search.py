@@ -53,14 +53,27 @@ def test_a_search_that_need_not_be_exact_finds_the_nearest(store):
     assert walked == exact
 
 
+def told(match):
+    """Return a match so that it can be compared: its record by what names it."""
+    raw = match.record
+    return replace(match, record=None), raw and (raw.id, raw.version, raw.recorded_at)
+
+
 def test_many_searches_give_what_each_gives(store):
     for name, at_axis in (("a", 0), ("b", 1)):
         write(store, name, embeddings={"state": axis(at_axis)})
-    rows = np.stack([axis(0), axis(1)])
-    query = Query(top_k=1)
-    assert store.vector_search_many(query, rows) == [
-        search(store, vector=row, top_k=1, bodies=False) for row in rows
-    ]
+    queries = [Query(vector=axis(0), top_k=1), Query(vector=axis(1), bodies=False), Query(top_k=1)]
+    together, alone = store.vector_searches(queries), map(store.vector_search, queries)
+    for one, other in zip(together, alone, strict=True):
+        assert [told(match) for match in one.matches] == [told(match) for match in other.matches]
+        assert replace(one, matches=[]) == replace(other, matches=[])
+    assert store.vector_searches([]) == []
+
+
+def test_one_bad_query_of_many_refuses_all(store):
+    write(store, embeddings={"state": axis(0)})
+    with pytest.raises(ValueError, match="top_k is 0"):
+        store.vector_searches([Query(vector=axis(0)), Query(top_k=0)])
 
 
 def test_a_small_search_is_exact(store):

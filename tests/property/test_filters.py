@@ -50,7 +50,7 @@ def population():
 fields = st.sampled_from(
     [
         *("kind", "agent_id", "symbol", "regime", "namespace", "writer", "tags"),
-        *("event_time", "known_at", "recorded_at", "expires_at"),
+        *("event_time", "known_at", "recorded_at", "visible_at", "expires_at"),
         *("importance", "confidence", "reward"),
         *("attributes.x", "attributes.y", "attributes.nowhere"),
     ]

@@ -407,7 +407,7 @@ def test_paths_that_cannot_be_are_refused(memory, paths):
 def test_every_call_of_a_store_is_looked_at():
     checked = {
         *("commit", "get", "peek", "scan", "fetch", "versions", "namespace_options", "locks"),
-        *("vector_search", "vector_search_many", "select", "derived", "readable"),
+        *("vector_search", "vector_searches", "select", "derived", "readable"),
         *("publish", "subscribe", "configure_topic"),
         *("stats", "verify", "configured", "backup", "compact", "agent", "rights"),
     }

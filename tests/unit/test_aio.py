@@ -18,7 +18,7 @@ from nt_memory import (
 
 NO_CALLS = {"agent_id", "clock", "consensus", "config", "locks", "store"}
 # They give a handle at once, and what is asked of it is awaited.
-HANDLES = {"agent", "lock"}
+HANDLES = {"agent", "lock", "records"}
 
 
 def run(memory, use):

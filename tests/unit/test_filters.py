@@ -52,7 +52,9 @@ def test_an_empty_filter_lets_everything_pass():
     assert Filter().tree() == {"and": []}
 
 
-@pytest.mark.parametrize("field", ["event_time", "known_at", "recorded_at", "expires_at"])
+@pytest.mark.parametrize(
+    "field", ["event_time", "known_at", "recorded_at", "visible_at", "expires_at"]
+)
 def test_a_time_becomes_microseconds(field):
     assert Filter(**{field: ge(START)}).tree() == node(field, "ge", to_micros(START))
 

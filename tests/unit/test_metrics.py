@@ -1,5 +1,7 @@
 """Measures of a strategy against their plain formulas."""
 
+import itertools
+import json
 import math
 import statistics
 
@@ -9,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from builders import day
 from nt_memory import metrics
+from nt_memory.metrics import PerformanceMetrics
 
 RETURNS = hnp.arrays(
     np.float64, st.integers(2, 60), elements=st.floats(-0.2, 0.2, allow_subnormal=False)
@@ -89,3 +93,72 @@ def test_turnover_is_scaled_to_a_year():
 )
 def test_no_bars_measure_zero(measure):
     assert measure(np.array([])) == 0.0
+
+
+def measured(returns, start=0):
+    returns = list(returns)
+    return PerformanceMetrics.of(returns, [day(start + n) for n in range(len(returns))])
+
+
+@given(RETURNS)
+def test_performance_is_what_the_functions_say(returns):
+    found = measured(returns)
+    assert found.n == len(returns)
+    assert found.mean_return == pytest.approx(returns.mean(), abs=1e-12)
+    assert found.std_return == pytest.approx(returns.std(ddof=1), abs=1e-12)
+    assert found.standard_error == pytest.approx(
+        returns.std(ddof=1) / math.sqrt(len(returns)), abs=1e-12
+    )
+    assert found.win_rate == metrics.win_rate(returns)
+    assert found.max_drawdown == pytest.approx(metrics.max_drawdown(returns), abs=1e-12)
+    assert found.growth == pytest.approx(1.0 + metrics.total_return(returns))
+    assert found.sortino == pytest.approx(metrics.sortino_ratio(returns))
+    if found.std_return > 1e-9:
+        assert found.sharpe == pytest.approx(metrics.sharpe_ratio(returns), rel=1e-6, abs=1e-9)
+    assert (found.first, found.last) == (day(0), day(len(returns) - 1))
+
+
+@given(RETURNS, st.lists(st.integers(0, 60), max_size=4))
+def test_the_performance_of_parts_merges_into_that_of_the_whole(returns, cuts):
+    edges = [0, *sorted(min(cut, len(returns)) for cut in cuts), len(returns)]
+    merged = PerformanceMetrics()
+    for start, end in itertools.pairwise(edges):
+        merged = merged.merge(measured(returns[start:end], start))
+    whole = measured(returns)
+    assert (merged.n, merged.wins, merged.first, merged.last) == (
+        *(whole.n, whole.wins, whole.first, whole.last),
+    )
+    for name in ("mean_return", "spread", "downside", "growth", "peak", "trough", "max_drawdown"):
+        assert getattr(merged, name) == pytest.approx(getattr(whole, name), abs=1e-9)
+
+
+def test_a_loss_of_everything_leaves_nothing():
+    ruined = measured([-1.5, 0.2])
+    assert (ruined.growth, ruined.max_drawdown) == (0.0, -1.0)
+    assert ruined.merge(measured([0.5], 2)).max_drawdown == -1.0
+
+
+def test_no_returns_have_no_performance():
+    nothing = PerformanceMetrics()
+    assert (nothing.sharpe, nothing.sortino, nothing.std_return) == (0.0, 0.0, 0.0)
+    assert (nothing.win_rate, nothing.standard_error, nothing.first) == (None, None, None)
+    assert nothing.merge(measured([0.1])) == measured([0.1]).merge(nothing) == measured([0.1])
+
+
+@given(RETURNS)
+def test_a_performance_is_kept_as_json(returns):
+    found = measured(returns)
+    assert PerformanceMetrics.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_returns_are_finite(bad):
+    with pytest.raises(ValueError, match=r"returns\[1\]="):
+        measured([0.1, bad])
+
+
+def test_returns_have_a_time_each_and_times_go_on():
+    with pytest.raises(ValueError, match="one time a return"):
+        PerformanceMetrics.of([0.1], [])
+    with pytest.raises(ValueError, match="times go back"):
+        PerformanceMetrics.of([0.1, 0.2], [day(1), day(0)])

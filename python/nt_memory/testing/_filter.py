@@ -20,13 +20,14 @@ FIELDS = (
     "event_time",
     "known_at",
     "recorded_at",
+    "visible_at",
     "expires_at",
     "importance",
     "confidence",
     "reward",
 )
 OPS = {"eq", "ne", "in", "not_in", "contains", "gt", "ge", "lt", "le", "between"}
-TIMES = {"event_time", "known_at", "recorded_at", "expires_at"}
+TIMES = {"event_time", "known_at", "recorded_at", "visible_at", "expires_at"}
 
 
 def below(namespace: str, prefix: str) -> bool:
@@ -132,6 +133,8 @@ def _read(name: str, version: Version) -> Any:
     record = version.record
     if name == "reward":
         return None if record.outcome is None else record.outcome.reward
+    if name == "visible_at":
+        return version.visible_at
     if name == "tags":
         return list(record.tags)
     if name.startswith("attributes."):

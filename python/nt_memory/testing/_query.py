@@ -45,6 +45,9 @@ def check_query(query: Query) -> None:
             msg = "order_by orders a recall without a query; leave out one of the two"
             raise ValueError(msg)
         check_key(query.order_by)
+    if query.after is not None and (query.order_by is None or query.diversity > 0.0):
+        msg = "after goes on behind a match in an order; give order_by, and no diversity"
+        raise ValueError(msg)
     if query.filter is not None:
         check(query.filter)
 

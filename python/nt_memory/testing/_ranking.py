@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from nt_memory.store import Query, Vector
     from nt_memory.testing._version import Version
 
-KEYS = ("event_time", "known_at", "recorded_at", "importance", "confidence", "reward")
+KEYS = (
+    "event_time",
+    "known_at",
+    "recorded_at",
+    "visible_at",
+    "importance",
+    "confidence",
+    "reward",
+)
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,8 @@ def check_key(order_by: str) -> None:
 
 def _key(name: str, version: Version) -> float | None:
     record = version.record
+    if name == "visible_at":
+        return float(version.visible_at)
     if name == "reward":
         return None if record.outcome is None else record.outcome.reward
     if name.startswith("attributes."):
@@ -135,6 +145,10 @@ class Ranking:
             return value is None, sign * (value or 0.0), version.record.id
 
         ordered = sorted(self._candidates, key=place)
+        if self._query.after is not None:
+            value, id_ = self._query.after
+            passed = (value is None, sign * (value or 0.0), id_)
+            ordered = [version for version in ordered if place(version) > passed]
         return [(self._match(version, _key(name, version) or 0.0), version) for version in ordered]
 
     def _diverse(self, ranked: list[tuple[Match, Version]]) -> list[Match]:

@@ -18,9 +18,6 @@ from nt_memory.testing._version import Bound, Entry, Version
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
-    import numpy.typing as npt
-
     from nt_memory.store import Op
 
 
@@ -185,14 +182,6 @@ class ModelStore:
             raise ForgottenError(msg)
         return sorted((version.record for version in entry.versions), key=lambda raw: raw.version)
 
-    def vector_search_many(
-        self, query: Query, vectors: npt.NDArray[np.float32], /
-    ) -> list[SearchResult]:
-        """Do so for each row of an array of shape ``(n, dim)``, without records."""
-        return [
-            self.vector_search(replace(query, vector=vector, bodies=False)) for vector in vectors
-        ]
-
     def vector_search(self, query: Query, /) -> SearchResult:
         """Filter, score and rank records as of a time."""
         self._ensure_open()
@@ -216,6 +205,10 @@ class ModelStore:
         return SearchResult(
             matches, len(candidates), forgotten, exact=True, commit=commit, as_of=at
         )
+
+    def vector_searches(self, queries: Sequence[Query], /) -> list[SearchResult]:
+        """Do so for several queries."""
+        return [self.vector_search(query) for query in queries]
 
     def select(
         self, namespace: str | None = None, tree: Mapping[str, Any] | None = None, /

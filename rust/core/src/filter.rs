@@ -79,6 +79,7 @@ pub(crate) enum Field {
     EventTime,
     KnownAt,
     RecordedAt,
+    VisibleAt,
     ExpiresAt,
     Importance,
     Confidence,
@@ -237,6 +238,7 @@ impl Field {
             "event_time" => Self::EventTime,
             "known_at" => Self::KnownAt,
             "recorded_at" => Self::RecordedAt,
+            "visible_at" => Self::VisibleAt,
             "expires_at" => Self::ExpiresAt,
             "importance" => Self::Importance,
             "confidence" => Self::Confidence,
@@ -246,8 +248,8 @@ impl Field {
                 None => {
                     return value_error(format!(
                         "there is no field {name:?} to filter on; use kind, agent_id, symbol, regime, namespace, \
-                         writer, tags, event_time, known_at, recorded_at, expires_at, importance, confidence, \
-                         reward or attributes.NAME"
+                         writer, tags, event_time, known_at, recorded_at, visible_at, expires_at, importance, \
+                         confidence, reward or attributes.NAME"
                     ));
                 }
             },
@@ -255,7 +257,7 @@ impl Field {
     }
 
     fn is_time(self) -> bool {
-        matches!(self, Self::EventTime | Self::KnownAt | Self::RecordedAt | Self::ExpiresAt)
+        matches!(self, Self::EventTime | Self::KnownAt | Self::RecordedAt | Self::VisibleAt | Self::ExpiresAt)
     }
 
     /// The field of a version, borrowed in the shape that tests compare.
@@ -265,6 +267,7 @@ impl Field {
             Self::EventTime => Read::Time(version.event_time()),
             Self::KnownAt => Read::Time(version.known_at()),
             Self::RecordedAt => Read::Time(version.recorded_at()),
+            Self::VisibleAt => Read::Time(version.visible_at()),
             Self::ExpiresAt if version.expires_at() == NEVER => Read::Missing,
             Self::ExpiresAt => Read::Time(version.expires_at()),
             Self::Importance => number(version.importance()),

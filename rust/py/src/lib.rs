@@ -7,6 +7,7 @@ mod clock;
 mod config;
 mod errors;
 mod locks;
+mod lz4;
 mod messages;
 mod namespace;
 mod pack;
@@ -45,6 +46,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<vectors::PyVectorStore>()?;
     module.add_function(wrap_pyfunction!(pack::pack, module)?)?;
     module.add_function(wrap_pyfunction!(unpack::unpack, module)?)?;
+    module.add_function(wrap_pyfunction!(lz4::compress, module)?)?;
+    module.add_function(wrap_pyfunction!(lz4::decompress, module)?)?;
     module.add_function(wrap_pyfunction!(distance_kernel, module)?)?;
     module.add_function(wrap_pyfunction!(_panic, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use nt_memory::{
     CacheConfig, Handle, Operation, Publication, RecordedBy, Store, StoreConfig, Subscribe, TopicOptions, VectorConfig,
 };
-use numpy::PyReadonlyArray2;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -243,18 +242,16 @@ impl PyStore {
         query::result(py, interruptible(py, move || store.search(&query))?)
     }
 
-    /// The same for each row of a float32 array of shape (n, dim), without records.
-    #[pyo3(signature = (query, vectors, /))]
-    fn vector_search_many<'py>(
-        &self,
-        py: Python<'py>,
-        query: &Bound<'py, PyAny>,
-        vectors: PyReadonlyArray2<'py, f32>,
-    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let mut query = query::from_python(query)?;
-        let vectors: Vec<Vec<f32>> = vectors.as_array().rows().into_iter().map(|row| row.to_vec()).collect();
-        let store = Arc::clone(guarded_short(py, || self.handle.searching(&mut query))?);
-        let results = interruptible(py, move || store.search_many(&query, &vectors))?;
+    /// The same for several queries, on all cores.
+    #[pyo3(signature = (queries, /))]
+    fn vector_searches<'py>(&self, py: Python<'py>, queries: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let mut queries: Vec<_> =
+            queries.try_iter()?.map(|query| query::from_python(&query?)).collect::<PyResult<_>>()?;
+        for query in &mut queries {
+            guarded_short(py, || self.handle.searching(query).map(|_| ()))?;
+        }
+        let store = Arc::clone(self.handle.anyone());
+        let results = interruptible(py, move || store.search_many(&queries))?;
         results.into_iter().map(|result| query::result(py, result)).collect()
     }
 

@@ -123,6 +123,8 @@ pub struct Query {
     pub half_life: Option<f64>,
     pub weights: Weights,
     pub order_by: Option<String>,
+    /// The last match of the page before, by its value and id; with `order_by` only.
+    pub after: Option<(Option<f64>, String)>,
     pub diversity: f64,
     pub min_trust: Option<f64>,
     /// Whether every match has to be looked at; `None` leaves it to the store.

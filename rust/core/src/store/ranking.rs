@@ -51,6 +51,7 @@ enum KeyField {
     EventTime,
     KnownAt,
     RecordedAt,
+    VisibleAt,
     Importance,
     Confidence,
     Reward,
@@ -64,6 +65,7 @@ impl Key {
             "event_time" => KeyField::EventTime,
             "known_at" => KeyField::KnownAt,
             "recorded_at" => KeyField::RecordedAt,
+            "visible_at" => KeyField::VisibleAt,
             "importance" => KeyField::Importance,
             "confidence" => KeyField::Confidence,
             "reward" => KeyField::Reward,
@@ -71,8 +73,8 @@ impl Key {
                 Some(attribute) => KeyField::Attribute(catalog.names.number(attribute).unwrap_or(NONE)),
                 None => {
                     return value_error(format!(
-                        "order_by is {text:?}; use event_time, known_at, recorded_at, importance, confidence, reward \
-                         or attributes.NAME, with a leading '-' for the greatest first"
+                        "order_by is {text:?}; use event_time, known_at, recorded_at, visible_at, importance, confidence, \
+                         reward or attributes.NAME, with a leading '-' for the greatest first"
                     ));
                 }
             },
@@ -86,6 +88,7 @@ impl Key {
             KeyField::EventTime => version.event_time() as f64,
             KeyField::KnownAt => version.known_at() as f64,
             KeyField::RecordedAt => version.recorded_at() as f64,
+            KeyField::VisibleAt => version.visible_at() as f64,
             KeyField::Importance => version.importance(),
             KeyField::Confidence => version.confidence(),
             KeyField::Reward => version.reward(),
@@ -96,6 +99,15 @@ impl Key {
         };
         // Adding zero makes one zero of the two that there are.
         (!value.is_nan()).then_some(value + 0.0)
+    }
+
+    /// The order of two values; what has none comes last.
+    fn order(self, a: Option<f64>, b: Option<f64>) -> Ordering {
+        match (a, b) {
+            (Some(x), Some(y)) if self.descending => y.total_cmp(&x),
+            (Some(x), Some(y)) => x.total_cmp(&y),
+            (x, y) => y.is_some().cmp(&x.is_some()),
+        }
     }
 }
 
@@ -212,14 +224,14 @@ impl<'a> Ranking<'a> {
 
     fn sort_by_key(&self, candidates: &mut Vec<Candidate>, key: Key, places: usize) {
         let order = |a: &Candidate, b: &Candidate| {
-            let values = (key.read(self.version(a)), key.read(self.version(b)));
-            let by_value = match values {
-                (Some(x), Some(y)) if key.descending => y.total_cmp(&x),
-                (Some(x), Some(y)) => x.total_cmp(&y),
-                (x, y) => y.is_some().cmp(&x.is_some()),
-            };
-            by_value.then_with(|| self.by_id(a, b))
+            key.order(key.read(self.version(a)), key.read(self.version(b))).then_with(|| self.by_id(a, b))
         };
+        if let Some((value, id)) = &self.prepared.query.after {
+            candidates.retain(|candidate| {
+                let by_value = key.order(key.read(self.version(candidate)), *value);
+                by_value.then_with(|| self.id(candidate).as_str().cmp(id)).is_gt()
+            });
+        }
         if candidates.len() > places {
             candidates.select_nth_unstable_by(places - 1, order);
             candidates.truncate(places);
@@ -228,6 +240,10 @@ impl<'a> Ranking<'a> {
         for candidate in candidates {
             candidate.score = key.read(self.version(candidate)).unwrap_or(0.0);
         }
+    }
+
+    fn id(&self, candidate: &Candidate) -> String {
+        self.shared.catalog.record(candidate.record).map(|entry| entry.id().to_string()).unwrap_or_default()
     }
 
     fn by_id(&self, a: &Candidate, b: &Candidate) -> Ordering {
@@ -287,7 +303,7 @@ impl<'a> Ranking<'a> {
         let cosine = if self.prepared.unit.is_some() { self.cosine(candidate) } else { 0.0 };
         let parts = self.parts(candidate, scale, cosine);
         Match {
-            id: self.shared.catalog.record(candidate.record).map(|entry| entry.id().to_string()).unwrap_or_default(),
+            id: self.id(candidate),
             version: self.version(candidate).number(),
             score: candidate.score,
             similarity: parts.similarity,

@@ -124,38 +124,39 @@ impl Store {
         Ok(ids)
     }
 
-    /// Search for each of several vectors in place of the query's own, without records, on all
-    /// cores.  What is written meanwhile is seen by none, some or all.
+    /// Answer several queries on all cores.  What is written meanwhile is seen by none, some or all.
     ///
     /// # Errors
     /// Those of [`Self::search`]; then there is no answer for any.
-    pub fn search_many(&self, query: &Query, vectors: &[Vec<f32>]) -> Result<Vec<SearchResult>> {
+    pub fn search_many(&self, queries: &[Query]) -> Result<Vec<SearchResult>> {
         self.inner.ensure_usable()?;
-        check_arguments(query)?;
+        queries.iter().try_for_each(check_arguments)?;
         let now = self.inner.now();
-        let mut results = Vec::with_capacity(vectors.len());
-        for batch in vectors.chunks(BATCH) {
-            results.extend(self.search_some(query, batch, now)?);
+        let mut results = Vec::with_capacity(queries.len());
+        for batch in queries.chunks(BATCH) {
+            results.extend(self.search_some(batch, now)?);
         }
         Ok(results)
     }
 
-    fn search_some(&self, query: &Query, vectors: &[Vec<f32>], now: i64) -> Result<Vec<SearchResult>> {
+    fn search_some(&self, queries: &[Query], now: i64) -> Result<Vec<SearchResult>> {
         for _ in 0..ATTEMPTS {
-            // Taken here: a task that waited for it would keep the pool from whoever holds it.
-            let shared = self.inner.shared.read();
-            let search = |vector: &Vec<f32>| {
-                let query = Query { vector: Some(vector.clone()), ..query.clone() };
-                self.ranked_in(&shared, &query, now)
-            };
-            let found: Result<Option<Vec<SearchResult>>> = workers::share(|| vectors.par_iter().map(search).collect());
-            if let Some(found) = found? {
-                return Ok(found);
+            if let Some(ranked) = self.ranked_some(queries, now)? {
+                let complete = |(query, result)| self.complete(query, Some(result));
+                let answered: Result<Option<Vec<_>>> = queries.iter().zip(ranked).map(complete).collect();
+                if let Some(results) = answered? {
+                    return Ok(results);
+                }
             }
-            drop(shared);
             std::thread::sleep(SETTLE);
         }
         self.inner.placed(Err(missing("of a search")))
+    }
+
+    fn ranked_some(&self, queries: &[Query], now: i64) -> Result<Option<Vec<SearchResult>>> {
+        // Taken here: a task that waited for it would keep the pool from whoever holds it.
+        let shared = self.inner.shared.read();
+        workers::share(|| queries.par_iter().map(|query| self.ranked_in(&shared, query, now)).collect())
     }
 
     /// The matches without their records, from one state of the catalogue; `None` where one is being
@@ -245,6 +246,9 @@ fn check_arguments(query: &Query) -> Result<()> {
     }
     if query.order_by.is_some() && query.vector.is_some() {
         return value_error("order_by orders a recall without a query; leave out one of the two");
+    }
+    if query.after.is_some() && (query.order_by.is_none() || query.diversity > 0.0) {
+        return value_error("after goes on behind a match in an order; give order_by, and no diversity");
     }
     Ok(())
 }

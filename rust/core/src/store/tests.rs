@@ -77,6 +77,7 @@ fn query() -> Query {
         half_life: None,
         weights: Weights { similarity: 1.0, recency: 0.0, importance: 0.0, outcome: 0.0 },
         order_by: None,
+        after: None,
         diversity: 0.0,
         min_trust: None,
         exact: None,

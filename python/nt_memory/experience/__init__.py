@@ -1,0 +1,1 @@
+"""Episodes, knowledge and the context of an agent."""

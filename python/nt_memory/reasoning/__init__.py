@@ -1,0 +1,1 @@
+"""Trajectories, verdicts and what is distilled from them."""

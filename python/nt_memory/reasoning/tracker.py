@@ -1,0 +1,177 @@
+"""The trajectories of all agents, in the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nt_memory._recalling import bounds
+from nt_memory._remembering import held_by
+from nt_memory._shown import shown
+from nt_memory._walking import walk
+from nt_memory.clock import to_micros
+from nt_memory.filters import Filter, between, ge, le
+from nt_memory.reasoning import _form
+from nt_memory.reasoning.trajectory import Trajectory
+from nt_memory.store import Op, Query
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from nt_memory._handle import Handle
+
+
+class TrajectoryTracker:
+    """Keep trajectories, durably, and give them back as they were known at a time.
+
+    A trajectory is tracked as often as one likes: each call writes what is new.
+    It lies in ``swarm/<agent_id>/trajectories`` as a record of kind
+    ``"trajectory"``; what is asked of it as of a time shows the steps that had
+    been tracked by then, and the outcomes that were known.
+
+    Parameters
+    ----------
+    memory
+        Where they are kept.
+
+    Examples
+    --------
+    >>> from nt_memory import MemorySystem
+    >>> with MemorySystem(":memory:") as memory:
+    ...     tracker = TrajectoryTracker(memory)
+    ...     trajectory = tracker.start("hedge", symbol="SPY")
+    ...     _ = trajectory.add_action("buy", predicted_outcome=0.02)
+    ...     _ = tracker.track(trajectory)
+    ...     tracker.get(trajectory.id).actions[0].type
+    'buy'
+    """
+
+    def __init__(self, memory: Handle) -> None:
+        self._memory = memory
+
+    def start(
+        self,
+        agent_id: str,
+        *,
+        symbol: str | None = None,
+        regime: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Trajectory:
+        """Begin a trajectory, at the time of the memory's clock, and keep it."""
+        trajectory = Trajectory(
+            agent_id, symbol=symbol, regime=regime, metadata=metadata, clock=self._memory.clock
+        )
+        self.track(trajectory)
+        return trajectory
+
+    def track(self, trajectory: Trajectory) -> str:
+        """Keep what is new of a trajectory; return its id.
+
+        Raises
+        ------
+        NamespaceError
+            ``agent_id`` is no single segment of ``[A-Za-z0-9._-]``.
+        DimensionMismatchError
+            Its vectors do not fit the space "state"; nothing was kept.
+        """
+        return self.track_many([trajectory])[0]
+
+    def track_many(self, trajectories: Iterable[Trajectory]) -> list[str]:
+        """Keep what is new of several in one batch, all or none; return their ids."""
+        given = list(trajectories)
+        for trajectory in given:
+            if not isinstance(trajectory, Trajectory):
+                msg = f"trajectory={shown(trajectory)}: give a Trajectory"
+                raise TypeError(msg)
+        ops: list[Op] = []
+        for trajectory in given:
+            # One that is not kept in the end has its id already: it takes it next time.
+            trajectory.id = trajectory.id or self._memory.store.new_id()
+            ops += _form.changes(trajectory)
+        if ops:
+            self._memory.store.commit(ops)
+        for trajectory in given:
+            _form.tracked(trajectory)
+        return [trajectory.id for trajectory in given]
+
+    def complete(self, trajectory: Trajectory, at: datetime | None = None) -> str:
+        """End a trajectory and keep it; return its id."""
+        trajectory.complete(at)
+        return self.track(trajectory)
+
+    def get(
+        self,
+        id: str,
+        as_of: datetime | None = None,
+        recorded_by: datetime | int | None = None,
+    ) -> Trajectory | None:
+        """Return a trajectory as it was known; None where none was.
+
+        One that was compressed into a block is read from there.
+
+        Raises
+        ------
+        ForgottenError
+            It was forgotten, not compressed.
+        """
+        at = None if as_of is None else to_micros(as_of, "as_of")
+        raw = self._memory.store.fetch(id, at, *held_by(recorded_by))
+        return None if raw is None or raw.kind != _form.KIND else _form.read(raw)
+
+    def active(
+        self, agent_id: str | None = None, *, as_of: datetime | None = None
+    ) -> Iterator[Trajectory]:
+        """Go through those that had not ended, by their start."""
+        return self._walk(agent_id, as_of, Filter(attributes={"status": _form.ACTIVE}))
+
+    def completed(
+        self,
+        agent_id: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        least_score: float | None = None,
+        as_of: datetime | None = None,
+    ) -> Iterator[Trajectory]:
+        """Go through those that had ended, by their start.
+
+        Parameters
+        ----------
+        agent_id
+            Of this agent only.
+        since, until
+            Bounds of the start, both included.
+        least_score
+            Only those whose score was known to be at least this.
+        as_of
+            The time asked for; the clock's now by default.
+        """
+        wanted = Filter(attributes={"status": _form.COMPLETED})
+        if since is not None and until is not None:
+            wanted &= Filter(event_time=between(since, until))
+        elif since is not None or until is not None:
+            wanted &= Filter(event_time=ge(since) if until is None else le(until))
+        if least_score is not None:
+            wanted &= Filter(reward=ge(least_score))
+        return self._walk(agent_id, as_of, wanted)
+
+    def count(self, agent_id: str | None = None, *, as_of: datetime | None = None) -> int:
+        """Return how many there were, those that had not ended among them."""
+        query = self._query(agent_id, as_of, Filter())
+        return self._memory.store.vector_search(query).matched
+
+    def _walk(
+        self, agent_id: str | None, as_of: datetime | None, wanted: Filter
+    ) -> Iterator[Trajectory]:
+        return map(_form.read, walk(self._memory.store, self._query(agent_id, as_of, wanted)))
+
+    def _query(self, agent_id: str | None, as_of: datetime | None, wanted: Filter) -> Query:
+        return Query(
+            namespace=None if agent_id is None else _form.namespace_of(agent_id),
+            filter=(Filter(kind=_form.KIND) & wanted).tree(),
+            as_of=None if as_of is None else to_micros(as_of, "as_of"),
+            **bounds(None),
+            order_by="event_time",
+            top_k=1,
+            bodies=False,
+        )
