@@ -77,6 +77,10 @@ class Handle:
             return self._store.commit(ops).results
         return self._store.commit([checked(fence).fence(self.locks), *ops]).results[1:]
 
+    def embed_text(self, text: str) -> Vector | None:
+        """Return the vector of a text for the space "text"; None where there is no such space."""
+        return None if self._embedder is None else self._embed([text])[0]
+
     def _embed(self, texts: Sequence[str]) -> list[Vector]:
         """Return one vector a text for the space "text"."""
         if self._embedder is None:

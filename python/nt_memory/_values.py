@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nt_memory._shown import shown
-from nt_memory.errors import InvalidEmbeddingError
+from nt_memory.errors import InvalidEmbeddingError, NamespaceError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -140,3 +140,24 @@ def as_bytes(name: str, value: object, way_out: str) -> bytes:
         return bytes(value)
     msg = f"{name} is {type(value).__name__}: {way_out}"
     raise TypeError(msg)
+
+
+def segment(name: str, value: object) -> str:
+    """Return an id that can be one level of a namespace.
+
+    Raises
+    ------
+    NamespaceError
+        It is no text of 1 to 128 characters A-Z a-z 0-9 . _ -.
+    """
+    from nt_memory import _native  # the extension is loaded when it is first used
+
+    if not isinstance(value, str) or "/" in value:
+        msg = f"{name}={shown(value)}: give 1 to 128 characters of A-Z a-z 0-9 . _ -"
+        raise NamespaceError(msg)
+    try:
+        _native.Namespace.validate(value)
+    except ValueError as error:
+        msg = f"{name}={shown(value)}: give 1 to 128 characters of A-Z a-z 0-9 . _ -"
+        raise NamespaceError(msg) from error
+    return value

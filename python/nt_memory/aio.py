@@ -192,6 +192,7 @@ class AsyncMemorySystem:
     configure_topic = _in_pool(MemorySystem.configure_topic)
     export = _in_pool(MemorySystem.export)
     import_ = _in_pool(MemorySystem.import_)
+    track_trajectory = _in_pool(MemorySystem.track_trajectory)
     stats = _in_pool(MemorySystem.stats)
     flush = _in_pool(MemorySystem.flush)
     verify = _in_pool(MemorySystem.verify)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nt_memory import _native
     from nt_memory.coordination import ConsensusEngine
     from nt_memory.embedding import EmbeddingProvider
+    from nt_memory.reasoning import Trajectory
     from nt_memory.store import Store
 
 
@@ -142,9 +143,32 @@ class MemorySystem(KeyValue, Remembering, Walking, Locking, Messaging, Agents, E
         """The configuration that it was opened with."""
         return self._config
 
+    def track_trajectory(self, trajectory: Trajectory) -> str:
+        """Keep what is new of a trajectory; return its id.
+
+        `nt_memory.TrajectoryTracker` gives it back, and has the other calls.
+
+        Examples
+        --------
+        >>> from nt_memory import MemorySystem, Trajectory
+        >>> with MemorySystem(":memory:") as memory:
+        ...     trajectory = Trajectory("agent_1", clock=memory.clock)
+        ...     _ = trajectory.add_action("buy", {"quantity": 10}, predicted_outcome=110.0)
+        ...     trajectory.add_outcome(105.0)
+        ...     id = memory.track_trajectory(trajectory)
+        ...     memory.stats()["total_trajectories"]
+        1
+        """
+        from nt_memory.reasoning import TrajectoryTracker  # takes its time to import
+
+        return TrajectoryTracker(self).track(trajectory)
+
     def stats(self) -> dict[str, Any]:
         """Return counters and sizes by name (``l1_entries``, ``l3_size_bytes``, ...)."""
-        return self._store.stats()
+        from nt_memory.reasoning import TrajectoryTracker  # as above
+
+        counted = self._store.stats()
+        return {**counted, "total_trajectories": TrajectoryTracker(self).count()}
 
     def flush(self) -> None:
         """Wait until everything, the log of recalls too, is on the disk."""

@@ -9,7 +9,6 @@ from numbers import Rational, Real
 from typing import TypeAlias, TypeVar
 
 from nt_memory._shown import shown
-from nt_memory.errors import NamespaceError
 
 T = TypeVar("T")
 Exact: TypeAlias = "int | float | Fraction | Decimal"
@@ -30,27 +29,6 @@ def instance(name: str, value: object, kind: type[T]) -> T:
     if not isinstance(value, kind):
         msg = f"{name}={shown(value)}: give {kind.__name__}(...)"
         raise TypeError(msg)
-    return value
-
-
-def segment(name: str, value: object) -> str:
-    """Return an id that can be one level of a namespace.
-
-    Raises
-    ------
-    NamespaceError
-        It is no text of 1 to 128 characters A-Z a-z 0-9 . _ -.
-    """
-    from nt_memory import _native  # the extension is loaded when it is first used
-
-    if not isinstance(value, str) or "/" in value:
-        msg = f"{name}={shown(value)}: give 1 to 128 characters of A-Z a-z 0-9 . _ -"
-        raise NamespaceError(msg)
-    try:
-        _native.Namespace.validate(value)
-    except ValueError as error:
-        msg = f"{name}={shown(value)}: give 1 to 128 characters of A-Z a-z 0-9 . _ -"
-        raise NamespaceError(msg) from error
     return value
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nt_memory._shown import shown
+from nt_memory._values import segment
 from nt_memory.clock import micros, to_micros
 from nt_memory.coordination._announce import announce
-from nt_memory.coordination._checks import exact, instance, segment, share
+from nt_memory.coordination._checks import exact, instance, share
 from nt_memory.coordination._rows import every_key, until_unchanged
 from nt_memory.coordination.proposals import (
     Approved,

@@ -7,10 +7,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from nt_memory._shown import shown
-from nt_memory._values import unpack
+from nt_memory._values import segment, unpack
 from nt_memory.clock import from_micros, micros, to_micros
 from nt_memory.coordination._announce import announce
-from nt_memory.coordination._checks import instance, segment
+from nt_memory.coordination._checks import instance
 from nt_memory.coordination._rows import every_key, until_unchanged
 from nt_memory.coordination.registry import AgentRegistry
 from nt_memory.coordination.signals import STATUSES, Processing, Signal, text

@@ -9,9 +9,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nt_memory._shown import shown
-from nt_memory._values import pack, unpack
+from nt_memory._values import pack, segment, unpack
 from nt_memory.clock import micros
-from nt_memory.coordination._checks import Exact, exact, segment, share
+from nt_memory.coordination._checks import Exact, exact, share
 from nt_memory.errors import CorruptionError
 
 if TYPE_CHECKING:

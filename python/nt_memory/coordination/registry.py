@@ -7,9 +7,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nt_memory._shown import shown
-from nt_memory._values import mapping, pack, texts, unpack
+from nt_memory._values import mapping, pack, segment, texts, unpack
 from nt_memory.clock import from_micros, micros, to_micros
-from nt_memory.coordination._checks import Exact, exact, segment
+from nt_memory.coordination._checks import Exact, exact
 from nt_memory.coordination._rows import every_key, until_unchanged
 from nt_memory.errors import AgentNotFoundError
 from nt_memory.store import Delete, Expect, Increment, Put

@@ -7,9 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from nt_memory._shown import shown
-from nt_memory._values import finite, mapping, pack, texts, unpack
+from nt_memory._values import finite, mapping, pack, segment, texts, unpack
 from nt_memory.clock import from_micros, micros, to_micros
-from nt_memory.coordination._checks import segment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from nt_memory._shown import shown
-from nt_memory._values import finite, mapping, pack, unpack
+from nt_memory._values import finite, mapping, pack, segment, unpack
 from nt_memory.clock import from_micros, to_micros
-from nt_memory.coordination._checks import instance, segment
+from nt_memory.coordination._checks import instance
 from nt_memory.coordination._rows import every_key, until_unchanged
 from nt_memory.errors import ConflictError, CoordinationError
 from nt_memory.store import Expect, Put

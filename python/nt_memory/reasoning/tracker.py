@@ -9,16 +9,19 @@ from nt_memory._remembering import held_by
 from nt_memory._shown import shown
 from nt_memory._walking import walk
 from nt_memory.clock import to_micros
+from nt_memory.errors import ForgottenError
 from nt_memory.filters import Filter, between, ge, le
 from nt_memory.reasoning import _form
+from nt_memory.reasoning.blocks import Blocks
 from nt_memory.reasoning.trajectory import Trajectory
-from nt_memory.store import Op, Query
+from nt_memory.store import Forget, Op, Query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from nt_memory._handle import Handle
+    from nt_memory.reasoning.blocks import WindowEncoder
 
 
 class TrajectoryTracker:
@@ -33,6 +36,8 @@ class TrajectoryTracker:
     ----------
     memory
         Where they are kept.
+    encoder
+        Rebuilds vectors that a compression has dropped.
 
     Examples
     --------
@@ -46,8 +51,9 @@ class TrajectoryTracker:
     'buy'
     """
 
-    def __init__(self, memory: Handle) -> None:
+    def __init__(self, memory: Handle, *, encoder: WindowEncoder | None = None) -> None:
         self._memory = memory
+        self._blocks = Blocks(memory.store, encoder)
 
     def start(
         self,
@@ -107,16 +113,39 @@ class TrajectoryTracker:
     ) -> Trajectory | None:
         """Return a trajectory as it was known; None where none was.
 
-        One that was compressed into a block is read from there.
+        One that was compressed is read from its block: as of its end or later, and
+        not by what was recorded when.
 
         Raises
         ------
         ForgottenError
-            It was forgotten, not compressed.
+            It was forgotten, or what is asked of it was lost in the compression.
+        ValueError
+            Its vectors were dropped, and no encoder that rebuilds them was given.
         """
         at = None if as_of is None else to_micros(as_of, "as_of")
-        raw = self._memory.store.fetch(id, at, *held_by(recorded_by))
+        try:
+            raw = self._memory.store.fetch(id, at, *held_by(recorded_by))
+        except ForgottenError:
+            if recorded_by is not None:
+                raise
+            return self._blocks.get(id, at)
         return None if raw is None or raw.kind != _form.KIND else _form.read(raw)
+
+    def forget(self, ids: Iterable[str]) -> int:
+        """Erase trajectories, those in blocks as well; return how many.
+
+        `MemorySystem.forget` erases records, and one that was compressed is none
+        any more.
+
+        Raises
+        ------
+        RecordNotFoundError
+            An id is not known; nothing was forgotten.
+        """
+        given = list(dict.fromkeys(ids))
+        erased = int(self._memory.store.commit([Forget(given)]).results[0]) if given else 0
+        return erased + self._blocks.forget(given)
 
     def active(
         self, agent_id: str | None = None, *, as_of: datetime | None = None
@@ -133,7 +162,7 @@ class TrajectoryTracker:
         least_score: float | None = None,
         as_of: datetime | None = None,
     ) -> Iterator[Trajectory]:
-        """Go through those that had ended, by their start.
+        """Go through those that had ended, by their start; not those that were compressed.
 
         Parameters
         ----------
@@ -155,10 +184,10 @@ class TrajectoryTracker:
             wanted &= Filter(reward=ge(least_score))
         return self._walk(agent_id, as_of, wanted)
 
-    def count(self, agent_id: str | None = None, *, as_of: datetime | None = None) -> int:
-        """Return how many there were, those that had not ended among them."""
-        query = self._query(agent_id, as_of, Filter())
-        return self._memory.store.vector_search(query).matched
+    def count(self, agent_id: str | None = None) -> int:
+        """Return how many there are, those in blocks among them."""
+        there = self._memory.store.vector_search(self._query(agent_id, None, Filter())).matched
+        return there + self._blocks.count(agent_id)
 
     def _walk(
         self, agent_id: str | None, as_of: datetime | None, wanted: Filter

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nt_memory._shown import shown
-from nt_memory._values import as_vector, finite, mapping, pack, same
+from nt_memory._values import as_vector, finite, mapping, pack, same, segment
 from nt_memory.clock import SystemClock, from_micros, to_micros
 from nt_memory.errors import DimensionMismatchError, InvalidEmbeddingError
 
@@ -106,12 +106,11 @@ class Trajectory:
         clock: Clock | None = None,
     ) -> None:
         self._clock = clock
-        for name, value in (("agent_id", agent_id), ("id", id)):
-            if not isinstance(value, str) or (name == "agent_id" and not value):
-                msg = f"{name}={shown(value)}: give a string"
-                raise ValueError(msg)
+        if not isinstance(id, str):
+            msg = f"id={shown(id)}: give a string"
+            raise TypeError(msg)
         self.id = id
-        self.agent_id = agent_id
+        self.agent_id = segment("agent_id", agent_id)
         self.symbol = symbol
         self.regime = regime
         self.start_time = self._time(start_time, "start_time")

@@ -149,6 +149,7 @@ class VerdictJudge:
 
     Examples
     --------
+    >>> from nt_memory import Trajectory, VerdictJudge
     >>> trajectory = Trajectory("agent_1")
     >>> _ = trajectory.add_action("buy", predicted_outcome=110.0)
     >>> trajectory.add_outcome(105.0)
