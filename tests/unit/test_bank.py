@@ -207,7 +207,8 @@ def test_feedback_changes_what_is_recalled_next(memory):
     only_a = memory.recall(embedding=axis(0), top_k=1)
     ReasoningBank(memory).tracker.track(cited(10, only_a.id, predicted=1.0, reward=-1.0, known=10))
     FeedbackLoop(memory).run()
-    assert [hit.id for hit in memory.recall(embedding=axis(0))] == ["b", "a"]
+    now = memory.recall(embedding=axis(0), filter=Filter(kind="trade"))
+    assert [hit.id for hit in now] == ["b", "a"]
 
 
 def test_patterns_and_lessons_carry_their_confidence(memory, clock):

@@ -93,14 +93,27 @@ def test_a_pattern_is_inflated_from_blocks(tracker, distiller):
         assert all(found == made[found.id] for found in each.trajectories)
 
 
-def test_it_is_asked_as_of_its_end_or_later(tracker, distiller):
+def test_it_answers_as_before_or_says_that_it_cannot(tracker, distiller):
+    live = Trajectory("hedge", start_time=day(0))
+    live.add_observation({}, axis(0), at=day(0))
+    tracker.track(live)
+    live.add_action("buy", predicted_outcome=1.0, at=day(1))
+    tracker.track(live)
+    live.complete(day(2))
+    live.add_outcome(1.0, known_at=day(3))
+    tracker.track(live)
     made = filled(tracker, distiller)[1]
-    before = {n: tracker.get(made.id, as_of=day(n)) for n in (1, 2, 3)}
+    times = (-1, 0, 1, 2, 3, 4)
+    before = {(t.id, n): tracker.get(t.id, as_of=day(n)) for t in (made, live) for n in times}
     distiller.compress(DAY)
-    for n, told in before.items():
-        assert tracker.get(made.id, as_of=day(n)) == told
-    with pytest.raises(ForgottenError, match="ask as of its end"):
-        tracker.get(made.id, as_of=day(0))
+    lost = []
+    for (id_, n), told in before.items():
+        try:
+            assert tracker.get(id_, as_of=day(n)) == told
+        except ForgottenError as error:
+            assert "ask as of its end" in str(error)
+            lost.append((id_, n))
+    assert lost == [(live.id, 0), (live.id, 1)]
     with pytest.raises(ForgottenError):
         tracker.get(made.id, recorded_by=1)
 
@@ -181,8 +194,8 @@ class Windows:
 
 def windowed(n):
     seen = {"window": n}
-    made = decided(n, data=seen, vector=np.array([1.0, n / 7.0, 0.0, 0.0], np.float32), reward=0.1)
-    return made
+    vector = np.array([1.0, n / 7.0, 0.0, 0.0], np.float32)
+    return decided(n, data=seen, vector=vector, reward=0.1)
 
 
 def test_vectors_that_their_encoder_rebuilds_are_dropped(memory, tracker):
