@@ -99,8 +99,8 @@ crash: build ## kills and power cuts of writers, damaged copies (hours); KILLS=n
 power-cuts: build ## count what power cuts leave; ENGINE=sled CUTS=n
 	@PYTHONPATH=tests $(BIN)/python -m crash.power_cuts --engine $(or $(ENGINE),sled) --images $(CUTS)
 
-locks: build ## threads that stall past their leases, kills between grants (an hour); TURNS=n KILLS=n
-	NT_MEMORY_LOCK_TURNS=$(or $(TURNS),100000) NT_MEMORY_LOCK_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest -q tests/integration/test_locks.py
+locks: build ## threads that stall past their leases, kills between grants (an hour); TURNS=n LOCK_KILLS=n
+	NT_MEMORY_LOCK_TURNS=$(or $(TURNS),100000) NT_MEMORY_LOCK_KILLS=$(or $(LOCK_KILLS),1000) $(BIN)/python -m pytest -q tests/integration/test_locks.py
 
 soak: build ## let values and records come and go for an hour; memory and disk must not grow; MINUTES=n
 	PYTHONPATH=tests $(BIN)/python -m crash.soak --minutes $(MINUTES)
