@@ -27,3 +27,20 @@ def test_a_swarm_shares_talks_locks_votes_and_logs(tmp_path):
 
 def test_a_swarm_speaks_to_people():
     assert "the rebalance is Approved" in run("swarm.py", "--rounds", "1")
+
+
+def test_two_agents_learn_from_prices_and_know_nothing_early(tmp_path):
+    found = json.loads(
+        run("reasoning_on_prices.py", "--until", "2010", "--path", tmp_path, "--json")
+    )
+    assert found["problems"] == []
+    for told in found["agents"].values():
+        assert told["decisions"] > 400
+        assert told["patterns"]
+        then = told["in_2009"]
+        assert then["nothing_later"]
+        assert len(then["then"]) == 3
+        assert then["newest_lesson_then"] < then["asked_as_of"]
+        for row in told["patterns"]:
+            assert row["n"] >= 5
+            assert row["standard_error"] > 0.0
