@@ -18,6 +18,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -33,8 +34,10 @@ from nt_memory import (
     VerdictJudge,
 )
 from nt_memory.backtest import load_sp500
-from nt_memory.market import BarSeries
 from nt_memory.policy import StateEncoder
+
+if TYPE_CHECKING:
+    from nt_memory.market import BarSeries
 
 AGENTS = {"momentum": (20, 1.0), "reversion": (5, -1.0)}
 HOLDING = 5
@@ -142,7 +145,7 @@ def pattern_row(pattern: DistilledPattern) -> dict[str, object]:
     }
 
 
-def look_back(memory: MemorySystem, agent: Agent, at: datetime) -> dict[str, object]:
+def look_back(agent: Agent, at: datetime) -> dict[str, object]:
     """Return what was recalled at the low of 2009, and what the same question finds today."""
     (state,) = (
         seen.observations[-1].embedding
@@ -195,7 +198,7 @@ def run(path: str, until: int) -> dict[str, object]:
                 "decisions": agent.decided,
                 "hit_rate": calibration.hit_rate,
                 "patterns": [pattern_row(pattern) for pattern in patterns],
-                "in_2009": look_back(memory, agent, LOOK_BACK) if until > LOOK_BACK.year else None,
+                "in_2009": look_back(agent, LOOK_BACK) if until > LOOK_BACK.year else None,
             }
         return {
             "bars": len(bars),
@@ -211,9 +214,7 @@ def show(found: dict[str, object]) -> None:
     agents = found["agents"]
     assert isinstance(agents, dict)
     for name, told in agents.items():
-        print(
-            f"\n{name}: {told['decisions']} decisions, {told['hit_rate']:.1%} in the right direction"
-        )
+        print(f"\n{name}: {told['decisions']} decisions, {told['hit_rate']:.1%} of them right")
         for row in told["patterns"][:5]:
             print(f"  {row['words']}")
         then = told["in_2009"]
