@@ -177,20 +177,20 @@ class MemoryDistiller:
         turn = self._intake.begin(as_of)
         members, ignored = self._members(turn, progress)
         grown: list[Grown] = []
-        waiting: list[Member] = []
+        alone: list[Member] = []
         for kind in sorted(members):
             changed, left = self._growth(turn, kind).grow(self._there(turn, kind), members[kind])
             grown += changed
-            waiting += [member for member in left if self._is_patient(member, turn)]
-            ignored += sum(not self._is_patient(member, turn) for member in left)
+            alone += left
+        waiting = [member for member in alone if self._is_patient(member, turn)]
         ops: list[Op] = [self._write(each) for each in grown]
         self._memory.store.commit([*ops, *turn.end([member.id for member in waiting])])
         return Distillation(
             from_micros(turn.now.as_of),
             tuple(each.pattern for each in grown if each.into is None),
-            sum(map(len, members.values())) - len(waiting),
+            sum(map(len, members.values())) - len(alone),
             len(waiting),
-            ignored,
+            ignored + len(alone) - len(waiting),
         )
 
     def patterns(
