@@ -30,6 +30,11 @@ def state(number):
     return (centre + 0.5 * rng.normal(size=DIM)).astype(np.float32)
 
 
+def sector(vector):
+    """Return in which of ten sectors a point lies, by two of its directions."""
+    return int((np.arctan2(vector[1], vector[0]) / np.pi + 1.0) * 5.0) % 10
+
+
 @pytest.fixture(scope="module", params=["exact", "compact", "hnsw_rs"])
 def engine(request):
     """What the memory is searched with."""
@@ -56,7 +61,11 @@ def memory(engine):
                     agent_id=f"agent {n % 10}",
                     event_time=START + timedelta(minutes=n),
                     embedding=state(n),
-                    attributes={"tenth": f"{n % 10}", "place": float(n)},
+                    attributes={
+                        "tenth": f"{n % 10}",
+                        "place": float(n),
+                        "sector": f"{sector(state(n))}",
+                    },
                 )
                 for n in range(start, start + 10_000)
             )
@@ -64,10 +73,15 @@ def memory(engine):
 
 
 def share_found(memory, scope, queries=40, top_k=10):
-    """Return which share of the nearest the index finds, and whether it answered each time."""
+    """Return which share of the nearest the index finds, and whether it answered each time.
+
+    A scope may depend on the vector that is asked for.
+    """
     found, indexed = 0, 0
     for number in range(queries):
-        ask = {"embedding": state(10**7 + number), "weights": NEAREST, "log": False, **scope}
+        asked = state(10**7 + number)
+        given = scope(asked) if callable(scope) else scope
+        ask = {"embedding": asked, "weights": NEAREST, "log": False, **given}
         answer = memory.recall(top_k=top_k, **ask)
         truth = memory.recall(top_k=top_k, exact=True, **ask)
         assert truth.exact
@@ -75,6 +89,15 @@ def share_found(memory, scope, queries=40, top_k=10):
         indexed += not answer.exact
         found += len({hit.id for hit in answer.hits} & {hit.id for hit in truth.hits})
     return found / queries / top_k, indexed == queries
+
+
+def opposite(vector):
+    """Return the half of all that lies on the other side of a point."""
+    return {
+        "filter": Filter(
+            attributes={"sector": [f"{(sector(vector) + n) % 10}" for n in range(3, 8)]}
+        )
+    }
 
 
 @pytest.mark.parametrize(
@@ -85,8 +108,9 @@ def share_found(memory, scope, queries=40, top_k=10):
         {"namespace": "half", "filter": Filter(agent_id=[f"agent {n}" for n in range(1, 8)])},
         {"filter": Filter(attributes={"tenth": ["0", "1", "2", "3"]})},
         {"filter": Filter(attributes={"place": ge(SIZE * 0.4)})},
+        opposite,
     ],
-    ids=["everything", "a namespace", "some agents", "an attribute", "a range"],
+    ids=["everything", "a namespace", "some agents", "an attribute", "a range", "the far side"],
 )
 def test_the_index_finds_what_a_scan_finds(memory, engine, scope):
     share, indexed = share_found(memory, scope)

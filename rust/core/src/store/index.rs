@@ -11,6 +11,7 @@ use roaring::RoaringBitmap;
 use super::ops::RecordedBy;
 use super::ranking::{self, Candidate};
 use super::search::{Found, Prepared};
+use crate::tier::vector::VectorStore;
 
 /// Candidates below which a scan is quick enough.
 const SCAN_BELOW: usize = 20_000;
@@ -30,6 +31,12 @@ const MOST: f64 = 0.5;
 const SAMPLE: usize = 64;
 /// Records in scope where a filtered walk begins, beside those near the query.
 const SEEDS: usize = 32;
+
+/// The nearest of all, by which it is seen whether those in scope lie elsewhere.
+const NEAR: usize = 64;
+/// They do where not a third of those expected are among them; fewer expected ones tell nothing.
+const ELSEWHERE: f64 = 1.0 / 3.0;
+const LEAST_EXPECTED: f64 = 3.0;
 
 /// Where so many of the records that may pass do, a walk goes by those, and leaves the rest out in
 /// the end: to look at a record on the way costs more than the way.
@@ -70,6 +77,8 @@ impl<'a> Members<'a> {
 /// A walk that is worth its while.
 struct Walk {
     ef: usize,
+    /// Share of all that is in scope.
+    share: f64,
     /// Where it goes.
     way: Way,
 }
@@ -92,8 +101,8 @@ pub(super) fn find(shared: &Shared, prepared: &Prepared<'_>, is_backtest: bool) 
     let walk = match prepared.query.exact {
         Some(true) => return None,
         _ if wanted > MAX_EF => return None,
-        Some(false) if prepared.among.is_some() => Walk { ef: wanted, way: Way::InScope },
-        Some(false) => Walk { ef: wanted, way: Way::All },
+        Some(false) if prepared.among.is_some() => Walk { ef: wanted, share: 0.0, way: Way::InScope },
+        Some(false) => Walk { ef: wanted, share: 1.0, way: Way::All },
         None if is_backtest => return None,
         None => plan(shared, prepared, wanted)?,
     };
@@ -107,7 +116,12 @@ pub(super) fn find(shared: &Shared, prepared: &Prepared<'_>, is_backtest: bool) 
         let among = prepared.among.as_ref().map(Members::of);
         let in_scope = |slot| in_scope(shared, prepared, slot, among.as_ref(), looks);
         let seeds = seeds(shared, prepared).into_iter().filter(|slot| in_scope(*slot)).collect::<Vec<_>>();
-        let ef = if walk.way == Way::All { wanted } else { walk.ef };
+        let ef = match walk.way {
+            Way::All => wanted,
+            // The way there leads through others, and round about: it takes more nodes to find as much.
+            _ if lies_elsewhere(space, unit, walk.share, in_scope) => 2 * walk.ef,
+            _ => walk.ef,
+        };
         candidates(shared, prepared, space.nearest_among(unit, ef, &seeds, in_scope)?)
     } else {
         plain
@@ -147,7 +161,19 @@ fn plan(shared: &Shared, prepared: &Prepared<'_>, wanted: usize) -> Option<Walk>
         _ => (wanted, SCAN_BELOW),
     };
     let is_quicker = passing as usize >= least.max(ef.saturating_mul(SCANNED_A_STEP));
-    is_quicker.then_some(Walk { ef, way })
+    is_quicker.then_some(Walk { ef, share, way })
+}
+
+/// Whether what is near the query is out of scope more often than by chance.
+#[allow(clippy::cast_precision_loss, reason = "a small number")]
+fn lies_elsewhere(space: &VectorStore, unit: &[f32], share: f64, in_scope: impl Fn(u32) -> bool) -> bool {
+    let expected = NEAR as f64 * share;
+    if expected < LEAST_EXPECTED {
+        return false;
+    }
+    let near = space.nearest(unit, NEAR).unwrap_or_default();
+    let met = near.iter().filter(|(slot, _)| in_scope(*slot)).count();
+    (met as f64) < expected * ELSEWHERE
 }
 
 /// About how many of the records that may pass do.
