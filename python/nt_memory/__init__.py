@@ -81,15 +81,26 @@ if TYPE_CHECKING:
         StoredState,
         Vote,
     )
+    from nt_memory.experience.actions import Action, AgentSnapshot
+    from nt_memory.experience.episodic import EpisodicMemory
+    from nt_memory.experience.episodic_store import EpisodicStore
+    from nt_memory.experience.retrieval import (
+        AsyncMemoryRetrievalService,
+        MemoryRetrievalService,
+        Retrieval,
+    )
 
 __all__ = [
     "AccessDeniedError",
+    "Action",
     "AgentMemoryMessage",
     "AgentNotFoundError",
     "AgentRegistry",
+    "AgentSnapshot",
     "AgentState",
     "AgentStates",
     "Approved",
+    "AsyncMemoryRetrievalService",
     "AsyncMemorySystem",
     "AsyncSubscription",
     "Bars",
@@ -107,6 +118,8 @@ __all__ = [
     "DeadlockError",
     "DimensionMismatchError",
     "EmbeddingProvider",
+    "EpisodicMemory",
+    "EpisodicStore",
     "Expired",
     "Filter",
     "ForgottenError",
@@ -121,6 +134,7 @@ __all__ = [
     "LockToken",
     "ManualClock",
     "MemoryConfig",
+    "MemoryRetrievalService",
     "MemorySystem",
     "Message",
     "MessageType",
@@ -139,6 +153,7 @@ __all__ = [
     "RecvTimeoutError",
     "RegisteredAgent",
     "Rejected",
+    "Retrieval",
     "SerializationError",
     "SettledError",
     "Signal",
@@ -190,6 +205,13 @@ _LATER = {
     "SourceMetrics": "nt_memory.coordination",
     "StoredState": "nt_memory.coordination",
     "Vote": "nt_memory.coordination",
+    "Action": "nt_memory.experience.actions",
+    "AgentSnapshot": "nt_memory.experience.actions",
+    "AsyncMemoryRetrievalService": "nt_memory.experience.retrieval",
+    "EpisodicMemory": "nt_memory.experience.episodic",
+    "EpisodicStore": "nt_memory.experience.episodic_store",
+    "MemoryRetrievalService": "nt_memory.experience.retrieval",
+    "Retrieval": "nt_memory.experience.retrieval",
 }
 
 

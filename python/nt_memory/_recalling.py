@@ -283,7 +283,9 @@ class Recalling(Handle):
 
 
 def _nearest(namespace: str, top_k: int) -> Query:
-    return Query(namespace=namespace, top_k=checked_top_k(top_k), weights=_SIMILARITY_ALONE, bodies=False)
+    return Query(
+        namespace=namespace, top_k=checked_top_k(top_k), weights=_SIMILARITY_ALONE, bodies=False
+    )
 
 
 def _pairs(result: SearchResult) -> list[tuple[str, float]]:
