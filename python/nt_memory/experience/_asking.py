@@ -6,14 +6,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
 
 from nt_memory import _recall_log
+from nt_memory._recalling import bounds, checked_half_life, checked_weights
 from nt_memory._shown import shown
-from nt_memory.clock import from_micros
+from nt_memory.clock import from_micros, to_micros
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from nt_memory.store import Match, Query, RawRecord, SearchResult
+    from nt_memory.clock import Duration
+    from nt_memory.recall import Weights
+    from nt_memory.store import Match, Query, RawRecord, SearchResult, Store
     from nt_memory.system import MemorySystem
 
 M = TypeVar("M")
@@ -170,6 +173,56 @@ class Reading(Generic[M]):
         entry = _recall_log.encode(bound, result, explicit=self.query.as_of is not None)
         store.log_recall(id_, entry, bound.as_of, bound.namespace)
         return id_
+
+
+class Questions:
+    """Makes searches of a memory, with the ranking of a service."""
+
+    def __init__(
+        self,
+        memory: MemorySystem,
+        weights: Weights,
+        half_life: Duration | None,
+        *,
+        log: bool,
+    ) -> None:
+        self.memory = memory
+        self._weights = checked_weights(weights)
+        self._half_life = checked_half_life(half_life)
+        self._log = log
+
+    def moment(self, as_of: datetime | None, recorded_by: datetime | int | None) -> dict[str, Any]:
+        """Return the time that is asked for as fields of a `Query`."""
+        at = None if as_of is None else to_micros(as_of, "as_of")
+        return {"as_of": at, **bounds(recorded_by)}
+
+    def ranking(self) -> dict[str, Any]:
+        """Return how hits are ranked as fields of a `Query`."""
+        return {"weights": self._weights, "half_life": self._half_life}
+
+    def ask(
+        self,
+        query: Query,
+        read: Callable[[RawRecord], M],
+        where: Callable[[Found[M]], bool] | None = None,
+        *,
+        log: bool = True,
+    ) -> Ask[Retrieval[M]]:
+        """Return a search and how it is read."""
+        if self.memory.agent_id is not None and query.within is None and query.namespace:
+            # What an agent's search is bound to see is logged with it.
+            query = replace(query, within=[query.namespace])
+        now = self.memory.clock.native.now_us()
+        where = checked_where(where)
+        reading = Reading(self.memory, query, read, where, log and self._log, now)
+        return Ask((query,), reading.finish)
+
+
+def searched(store: Store, queries: Sequence[Query]) -> Sequence[SearchResult]:
+    """Return the results of queries, all of one moment."""
+    if len(queries) == 1:  # that is quicker without the search of many
+        return [store.vector_search(queries[0])]
+    return store.vector_searches(queries)
 
 
 def checked_where(where: Any) -> Any:

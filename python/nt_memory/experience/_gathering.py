@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from nt_memory.experience._asking import searched
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -94,14 +96,14 @@ class Gathering:
         """Search for all at once; where that fails, for each by itself."""
         queries = [query for waiting in batch for query in waiting.ask.queries]
         try:
-            results = iter(self._store.vector_searches(queries))
+            results = iter(searched(self._store, queries))
             return [(waiting, [next(results) for _ in waiting.ask.queries]) for waiting in batch]
         except Exception:  # noqa: BLE001 (whose it is comes out below)
             return [(waiting, self._alone(waiting.ask)) for waiting in batch]
 
     def _alone(self, ask: Ask[Any]) -> Sequence[SearchResult] | Exception:
         try:
-            return [self._store.vector_search(query) for query in ask.queries]
+            return searched(self._store, ask.queries)
         except Exception as error:  # noqa: BLE001 (it is raised where it was asked)
             return error
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from nt_memory._recalling import bounds, checked_half_life, checked_top_k, checked_weights
+from nt_memory._recalling import checked_top_k
 from nt_memory._values import as_vector
-from nt_memory.clock import to_micros
 from nt_memory.experience import episodic
-from nt_memory.experience._asking import Ask, Reading, Retrieval, checked_where
 from nt_memory.experience._places import agent_namespace, spell
 from nt_memory.experience.episodic_store import EPISODES
+from nt_memory.experience.knowledge import KnowledgeQuestions
 from nt_memory.filters import Filter
 from nt_memory.store import Query
 
@@ -20,31 +19,14 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from nt_memory.clock import Duration
-    from nt_memory.experience._asking import Found
+    from nt_memory.experience._asking import Ask, Found, Retrieval
     from nt_memory.experience.episodic import EpisodicMemory
-    from nt_memory.recall import Weights
-    from nt_memory.store import RawRecord
-    from nt_memory.system import MemorySystem
 
 M = TypeVar("M")
 
 
-class Questions:
-    """Makes the searches of a service, with its ranking."""
-
-    def __init__(
-        self,
-        memory: MemorySystem,
-        weights: Weights,
-        half_life: Duration | None,
-        *,
-        log: bool,
-    ) -> None:
-        self.memory = memory
-        self._weights = checked_weights(weights)
-        self._half_life = checked_half_life(half_life)
-        self._log = log
+class ExperienceQuestions(KnowledgeQuestions):
+    """The searches among episodes, and those among what was learned of them."""
 
     def retrieve_similar_experiences(
         self,
@@ -113,26 +95,7 @@ class Questions:
             namespace=namespace,
             filter=wanted.tree(),
             top_k=checked_top_k(top_k),
-            **self._moment(as_of, recorded_by),
-            **self._ranking([namespace]),
+            **self.moment(as_of, recorded_by),
+            **self.ranking(),
         )
-        return self._ask(query, episodic.from_raw, where)
-
-    def _moment(self, as_of: datetime | None, recorded_by: datetime | int | None) -> dict[str, Any]:
-        at = None if as_of is None else to_micros(as_of, "as_of")
-        return {"as_of": at, **bounds(recorded_by)}
-
-    def _ranking(self, namespaces: list[str]) -> dict[str, Any]:
-        """Return how hits are ranked; an agent's search says what it is bound to see."""
-        within = None if self.memory.agent_id is None else namespaces
-        return {"weights": self._weights, "half_life": self._half_life, "within": within}
-
-    def _ask(
-        self,
-        query: Query,
-        read: Callable[[RawRecord], M],
-        where: Callable[[Found[M]], bool] | None = None,
-    ) -> Ask[Retrieval[M]]:
-        now = self.memory.clock.native.now_us()
-        reading = Reading(self.memory, query, read, checked_where(where), self._log, now)
-        return Ask((query,), reading.finish)
+        return self.ask(query, episodic.from_raw, where)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nt_memory._shown import shown
-from nt_memory._values import as_vector, finite, mapping, pack, same, texts, unpack
+from nt_memory._values import as_vector, finite, mapping, pack, same, texts
 from nt_memory.clock import from_micros, to_micros
 from nt_memory.errors import DimensionMismatchError, InvalidEmbeddingError
 from nt_memory.experience.actions import Action
@@ -222,6 +222,8 @@ def to_raw(episode: EpisodicMemory, namespace: str, kind: str = KIND) -> RawReco
 
 def from_raw(raw: RawRecord) -> EpisodicMemory:
     """Return the episode of a record, as its version has it."""
+    from nt_memory._native import unpack  # without a frame between: this is done for each hit
+
     made = object.__new__(EpisodicMemory)
     attributes = raw.attributes
     parameters: dict[str, Any] = {}

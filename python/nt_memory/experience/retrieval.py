@@ -7,9 +7,9 @@ import functools
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from nt_memory.experience._asking import Ask, Found, Retrieval
+from nt_memory.experience._asking import Ask, Found, Retrieval, searched
 from nt_memory.experience._gathering import MOST, Gathering
-from nt_memory.experience._questions import Questions
+from nt_memory.experience._questions import ExperienceQuestions
 from nt_memory.recall import Weights
 
 if TYPE_CHECKING:
@@ -32,21 +32,20 @@ HALF_LIFE = timedelta(days=30)
 
 
 def _now(
-    question: Callable[Concatenate[Questions, P], Ask[R]],
+    question: Callable[Concatenate[ExperienceQuestions, P], Ask[R]],
 ) -> Callable[Concatenate[MemoryRetrievalService, P], R]:
     """Make a method that asks and waits for the answer."""
 
     @functools.wraps(question)
     def call(self: MemoryRetrievalService, /, *args: P.args, **kwargs: P.kwargs) -> R:
         ask = question(self.questions, *args, **kwargs)
-        search = self.questions.memory.store.vector_search
-        return ask.finish([search(query) for query in ask.queries])
+        return ask.finish(searched(self.questions.memory.store, ask.queries))
 
     return call
 
 
 def _gathered(
-    question: Callable[Concatenate[Questions, P], Ask[R]],
+    question: Callable[Concatenate[ExperienceQuestions, P], Ask[R]],
 ) -> Callable[Concatenate[AsyncMemoryRetrievalService, P], Coroutine[Any, Any, R]]:
     """Make a coroutine that asks together with others."""
 
@@ -105,9 +104,12 @@ class MemoryRetrievalService:
         half_life: Duration | None = HALF_LIFE,
         log: bool = True,
     ) -> None:
-        self.questions = Questions(memory, weights, half_life, log=log)
+        self.questions = ExperienceQuestions(memory, weights, half_life, log=log)
 
-    retrieve_similar_experiences = _now(Questions.retrieve_similar_experiences)
+    retrieve_similar_experiences = _now(ExperienceQuestions.retrieve_similar_experiences)
+    retrieve_regime_knowledge = _now(ExperienceQuestions.retrieve_regime_knowledge)
+    retrieve_similar_regimes = _now(ExperienceQuestions.retrieve_similar_regimes)
+    find_similar_pattern = _now(ExperienceQuestions.find_similar_pattern)
 
 
 class AsyncMemoryRetrievalService:
@@ -148,7 +150,10 @@ class AsyncMemoryRetrievalService:
         self._questions = service.questions
         self._gathering = Gathering(service.questions.memory.store, MOST if batching else 1)
 
-    retrieve_similar_experiences = _gathered(Questions.retrieve_similar_experiences)
+    retrieve_similar_experiences = _gathered(ExperienceQuestions.retrieve_similar_experiences)
+    retrieve_regime_knowledge = _gathered(ExperienceQuestions.retrieve_regime_knowledge)
+    retrieve_similar_regimes = _gathered(ExperienceQuestions.retrieve_similar_regimes)
+    find_similar_pattern = _gathered(ExperienceQuestions.find_similar_pattern)
 
     async def close(self) -> None:
         """Let what was asked be answered, and end the threads."""
