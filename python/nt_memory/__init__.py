@@ -84,11 +84,17 @@ if TYPE_CHECKING:
     from nt_memory.experience.actions import Action, AgentSnapshot
     from nt_memory.experience.episodic import EpisodicMemory
     from nt_memory.experience.episodic_store import EpisodicStore
+    from nt_memory.experience.knowledge import RegimeKnowledge
+    from nt_memory.experience.pool import SharedMemoryPool
     from nt_memory.experience.retrieval import (
         AsyncMemoryRetrievalService,
         MemoryRetrievalService,
         Retrieval,
     )
+    from nt_memory.experience.semantic import SemanticMemory
+    from nt_memory.experience.semantic_store import SemanticStore
+    from nt_memory.experience.session import Session
+    from nt_memory.experience.working import WorkingMemory
 
 __all__ = [
     "AccessDeniedError",
@@ -151,11 +157,16 @@ __all__ = [
     "Record",
     "RecordNotFoundError",
     "RecvTimeoutError",
+    "RegimeKnowledge",
     "RegisteredAgent",
     "Rejected",
     "Retrieval",
+    "SemanticMemory",
+    "SemanticStore",
     "SerializationError",
+    "Session",
     "SettledError",
+    "SharedMemoryPool",
     "Signal",
     "SignalError",
     "SourceMetrics",
@@ -172,6 +183,7 @@ __all__ = [
     "VectorSpace",
     "Vote",
     "Weights",
+    "WorkingMemory",
     "between",
     "contains",
     "ge",
@@ -211,7 +223,13 @@ _LATER = {
     "EpisodicMemory": "nt_memory.experience.episodic",
     "EpisodicStore": "nt_memory.experience.episodic_store",
     "MemoryRetrievalService": "nt_memory.experience.retrieval",
+    "RegimeKnowledge": "nt_memory.experience.knowledge",
     "Retrieval": "nt_memory.experience.retrieval",
+    "SemanticMemory": "nt_memory.experience.semantic",
+    "SemanticStore": "nt_memory.experience.semantic_store",
+    "Session": "nt_memory.experience.session",
+    "SharedMemoryPool": "nt_memory.experience.pool",
+    "WorkingMemory": "nt_memory.experience.working",
 }
 
 

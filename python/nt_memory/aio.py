@@ -202,6 +202,7 @@ class AsyncMemorySystem:
         """Return the memory in the hands of an agent, as `MemorySystem.agent` does."""
         return AsyncMemorySystem(self.sync.agent(agent_id))
 
+    session = _in_pool(MemorySystem.session)
     grant = _in_pool(MemorySystem.grant)
     revoke = _in_pool(MemorySystem.revoke)
     rights = _in_pool(MemorySystem.rights)
