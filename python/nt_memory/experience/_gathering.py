@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from nt_memory.errors import ClosedError
 from nt_memory.experience._asking import searched
 
 if TYPE_CHECKING:
@@ -50,13 +52,24 @@ class Gathering:
         self._store = store
         self._most = most
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="nt-memory-retrieval")
+        self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: list[_Waiting] = []
         self._running = 0
         self._timer: asyncio.Handle | None = None
 
     async def ask(self, ask: Ask[R]) -> R:
-        """Ask together with others; return the answer."""
-        loop = asyncio.get_running_loop()
+        """Ask together with others; return the answer.
+
+        Raises
+        ------
+        ClosedError
+            It was closed.
+        """
+        if self._closed:
+            msg = "the service was closed: make another one of the same memory"
+            raise ClosedError(msg)
+        loop = self._begin()
         waiting = _Waiting(ask, loop.create_future())
         self._waiting.append(waiting)
         if len(self._waiting) >= self._most:
@@ -71,9 +84,22 @@ class Gathering:
         answer: R = await waiting.answer
         return answer
 
-    def close(self) -> None:
-        """End the threads; what was asked is answered."""
-        self._pool.shutdown()
+    async def close(self) -> None:
+        """Let what was asked be answered, and end the threads."""
+        if not self._closed:
+            self._send(self._begin())
+            self._closed = True
+        await asyncio.to_thread(self._pool.shutdown)
+
+    def _begin(self) -> asyncio.AbstractEventLoop:
+        """Return the loop that runs; what waited in one that has ended is gone with it."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            if self._loop is not None and self._loop.is_running():
+                msg = "the service is used by another event loop: make one for each"
+                raise RuntimeError(msg)
+            self._loop, self._waiting, self._running, self._timer = loop, [], 0, None
+        return loop
 
     def _send(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have what waits answered; whoever was cancelled has left."""
@@ -88,7 +114,8 @@ class Gathering:
 
     def _answer(self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting]) -> None:
         answers = [_finished(waiting.ask, found) for waiting, found in self._found(batch)]
-        loop.call_soon_threadsafe(self._deliver, loop, batch, answers)
+        with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+            loop.call_soon_threadsafe(self._deliver, loop, batch, answers)
 
     def _found(
         self, batch: list[_Waiting]
@@ -111,7 +138,7 @@ class Gathering:
         self,
         loop: asyncio.AbstractEventLoop,
         batch: list[_Waiting],
-        answers: list[tuple[Any, Exception | None]],
+        answers: list[tuple[Any, BaseException | None]],
     ) -> None:
         self._running -= 1
         for waiting, (answer, error) in zip(batch, answers, strict=True):
@@ -127,10 +154,12 @@ class Gathering:
 
 def _finished(
     ask: Ask[Any], found: Sequence[SearchResult] | Exception
-) -> tuple[Any, Exception | None]:
+) -> tuple[Any, BaseException | None]:
     if isinstance(found, Exception):
         return None, found
     try:
         return ask.finish(found), None
-    except Exception as error:  # noqa: BLE001 (it is raised where it was asked)
+    except StopIteration as error:  # no future takes it
+        return None, RuntimeError(f"a function given as where raised {error!r}")
+    except BaseException as error:  # noqa: BLE001 (it is raised where it was asked)
         return None, error

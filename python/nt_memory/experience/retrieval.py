@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -133,8 +132,7 @@ class AsyncMemoryRetrievalService:
 
     Examples
     --------
-    >>> import asyncio
-    >>> import numpy as np
+    >>>     >>> import numpy as np
     >>> from nt_memory import AsyncMemoryRetrievalService, MemoryRetrievalService, MemorySystem
     >>> async def main(memory):
     ...     async with AsyncMemoryRetrievalService(MemoryRetrievalService(memory)) as service:
@@ -157,7 +155,7 @@ class AsyncMemoryRetrievalService:
 
     async def close(self) -> None:
         """Let what was asked be answered, and end the threads."""
-        await asyncio.to_thread(self._gathering.close)
+        await self._gathering.close()
 
     async def __aenter__(self) -> Self:
         return self
