@@ -81,6 +81,20 @@ if TYPE_CHECKING:
         StoredState,
         Vote,
     )
+    from nt_memory.experience.actions import Action, AgentSnapshot
+    from nt_memory.experience.episodic import EpisodicMemory
+    from nt_memory.experience.episodic_store import EpisodicStore
+    from nt_memory.experience.knowledge import RegimeKnowledge
+    from nt_memory.experience.pool import SharedMemoryPool
+    from nt_memory.experience.retrieval import (
+        AsyncMemoryRetrievalService,
+        MemoryRetrievalService,
+        Retrieval,
+    )
+    from nt_memory.experience.semantic import SemanticMemory
+    from nt_memory.experience.semantic_store import SemanticStore
+    from nt_memory.experience.session import Session
+    from nt_memory.experience.working import WorkingMemory
     from nt_memory.reasoning import (
         AgentCalibration,
         Compression,
@@ -113,13 +127,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccessDeniedError",
+    "Action",
     "AgentCalibration",
     "AgentMemoryMessage",
     "AgentNotFoundError",
     "AgentRegistry",
+    "AgentSnapshot",
     "AgentState",
     "AgentStates",
     "Approved",
+    "AsyncMemoryRetrievalService",
     "AsyncMemorySystem",
     "AsyncSubscription",
     "Bars",
@@ -141,6 +158,8 @@ __all__ = [
     "Distillation",
     "DistilledPattern",
     "EmbeddingProvider",
+    "EpisodicMemory",
+    "EpisodicStore",
     "Expired",
     "Extraction",
     "Extractor",
@@ -164,6 +183,7 @@ __all__ = [
     "MemoryConfig",
     "MemoryDistiller",
     "MemoryItem",
+    "MemoryRetrievalService",
     "MemorySystem",
     "Message",
     "MessageType",
@@ -182,11 +202,17 @@ __all__ = [
     "Record",
     "RecordNotFoundError",
     "RecvTimeoutError",
+    "RegimeKnowledge",
     "RegisteredAgent",
     "Rejected",
+    "Retrieval",
     "RuleExtractor",
+    "SemanticMemory",
+    "SemanticStore",
     "SerializationError",
+    "Session",
     "SettledError",
+    "SharedMemoryPool",
     "Signal",
     "SignalError",
     "SourceMetrics",
@@ -213,6 +239,7 @@ __all__ = [
     "Vote",
     "Weights",
     "WindowEncoder",
+    "WorkingMemory",
     "between",
     "contains",
     "ge",
@@ -246,6 +273,19 @@ _LATER = {
     "SourceMetrics": "nt_memory.coordination",
     "StoredState": "nt_memory.coordination",
     "Vote": "nt_memory.coordination",
+    "Action": "nt_memory.experience.actions",
+    "AgentSnapshot": "nt_memory.experience.actions",
+    "AsyncMemoryRetrievalService": "nt_memory.experience.retrieval",
+    "EpisodicMemory": "nt_memory.experience.episodic",
+    "EpisodicStore": "nt_memory.experience.episodic_store",
+    "MemoryRetrievalService": "nt_memory.experience.retrieval",
+    "RegimeKnowledge": "nt_memory.experience.knowledge",
+    "Retrieval": "nt_memory.experience.retrieval",
+    "SemanticMemory": "nt_memory.experience.semantic",
+    "SemanticStore": "nt_memory.experience.semantic_store",
+    "Session": "nt_memory.experience.session",
+    "SharedMemoryPool": "nt_memory.experience.pool",
+    "WorkingMemory": "nt_memory.experience.working",
     "AgentCalibration": "nt_memory.reasoning",
     "Compression": "nt_memory.reasoning",
     "Conditions": "nt_memory.reasoning",

@@ -137,9 +137,9 @@ class Recalling(Handle):
             filter=tree_of(filter),
             as_of=None if as_of is None else to_micros(as_of, "as_of"),
             **bounds(recorded_by),
-            top_k=_top_k(top_k),
-            half_life=_half_life(half_life),
-            weights=_weights(weights),
+            top_k=checked_top_k(top_k),
+            half_life=checked_half_life(half_life),
+            weights=checked_weights(weights),
             order_by=_order(order_by, vector),
             diversity=finite("diversity", diversity, 0.0, 1.0),
             min_trust=None if min_trust is None else finite("min_trust", min_trust, 0.0, 1.0),
@@ -283,7 +283,9 @@ class Recalling(Handle):
 
 
 def _nearest(namespace: str, top_k: int) -> Query:
-    return Query(namespace=namespace, top_k=_top_k(top_k), weights=_SIMILARITY_ALONE, bodies=False)
+    return Query(
+        namespace=namespace, top_k=checked_top_k(top_k), weights=_SIMILARITY_ALONE, bodies=False
+    )
 
 
 def _pairs(result: SearchResult) -> list[tuple[str, float]]:
@@ -319,14 +321,14 @@ def bounds(recorded_by: datetime | int | None) -> dict[str, Any]:
     return {"recorded_by_time": time, "recorded_by_commit": commit}
 
 
-def _top_k(top_k: int) -> int:
+def checked_top_k(top_k: int) -> int:
     if not isinstance(top_k, int) or not 1 <= top_k <= MAX_TOP_K:
         msg = f"top_k={shown(top_k)}: give an integer from 1 to {MAX_TOP_K:,}"
         raise ValueError(msg)
     return top_k
 
 
-def _half_life(half_life: Duration | None) -> float | None:
+def checked_half_life(half_life: Duration | None) -> float | None:
     if half_life is None:
         return None
     length = micros(half_life, "half_life")
@@ -336,7 +338,7 @@ def _half_life(half_life: Duration | None) -> float | None:
     return float(length)
 
 
-def _weights(weights: Weights) -> tuple[float, float, float, float]:
+def checked_weights(weights: Weights) -> tuple[float, float, float, float]:
     if isinstance(weights, Weights):
         return weights.as_tuple()
     msg = f"weights={shown(weights)}: give Weights, as in Weights(similarity=1.0)"

@@ -188,6 +188,7 @@ class AsyncMemorySystem:
     search_similar = _in_pool(MemorySystem.search_similar)
     search_batch = _in_pool(MemorySystem.search_batch)
     replay = _in_pool(MemorySystem.replay)
+    embed_text = _in_pool(MemorySystem.embed_text)
     publish = _in_pool(MemorySystem.publish)
     configure_topic = _in_pool(MemorySystem.configure_topic)
     export = _in_pool(MemorySystem.export)
@@ -203,6 +204,7 @@ class AsyncMemorySystem:
         """Return the memory in the hands of an agent, as `MemorySystem.agent` does."""
         return AsyncMemorySystem(self.sync.agent(agent_id))
 
+    session = _in_pool(MemorySystem.session)
     grant = _in_pool(MemorySystem.grant)
     revoke = _in_pool(MemorySystem.revoke)
     rights = _in_pool(MemorySystem.rights)

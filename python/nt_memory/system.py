@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nt_memory import _native
     from nt_memory.coordination import ConsensusEngine
     from nt_memory.embedding import EmbeddingProvider
+    from nt_memory.experience.session import Session
     from nt_memory.reasoning import Trajectory
     from nt_memory.store import Store
 
@@ -137,6 +138,31 @@ class MemorySystem(KeyValue, Remembering, Walking, Locking, Messaging, Agents, E
         made = MemorySystem(self._config, clock=self._clock, store=store, embedder=self._embedder)
         made._agent_id = agent_id
         return made
+
+    def session(self, agent_id: str, session_id: str) -> Session:
+        """Return a session of an agent, as it was at its last checkpoint, or a new one.
+
+        It holds the working memory, open trajectories and cursors.
+
+        Raises
+        ------
+        NamespaceError
+            The id of the agent is no single segment of ``[A-Za-z0-9._-]``, or that of the
+            session too long for a key.
+
+        Examples
+        --------
+        >>> from nt_memory import MemorySystem
+        >>> with MemorySystem(":memory:") as memory:
+        ...     session = memory.session("hedge", "monday")
+        ...     session.cursors["ticks"] = 1042
+        ...     session.checkpoint()
+        ...     memory.session("hedge", "monday").cursors
+        {'ticks': 1042}
+        """
+        from nt_memory.experience.session import Session  # takes its time to import
+
+        return Session(self, agent_id, session_id)
 
     @property
     def config(self) -> MemoryConfig:
