@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nt_memory.clock import Bars, Clock, ManualClock, SystemClock
 from nt_memory.config import CacheConfig, MemoryConfig, VectorConfig, VectorSpace
-from nt_memory.embedding import EmbeddingProvider, HashingEmbedding
+from nt_memory.embedding import CallableEmbedding, EmbeddingProvider, HashingEmbedding
 from nt_memory.errors import (
     AccessDeniedError,
     AgentNotFoundError,
@@ -81,6 +81,7 @@ if TYPE_CHECKING:
         StoredState,
         Vote,
     )
+    from nt_memory.text import SentenceEmbedding, reembed
 
 __all__ = [
     "AccessDeniedError",
@@ -95,6 +96,7 @@ __all__ = [
     "Bars",
     "CacheConfig",
     "CacheError",
+    "CallableEmbedding",
     "Clock",
     "ClosedError",
     "Condition",
@@ -139,6 +141,7 @@ __all__ = [
     "RecvTimeoutError",
     "RegisteredAgent",
     "Rejected",
+    "SentenceEmbedding",
     "SerializationError",
     "SettledError",
     "Signal",
@@ -165,6 +168,7 @@ __all__ = [
     "lt",
     "ne",
     "not_in",
+    "reembed",
 ]
 
 
@@ -184,12 +188,14 @@ _LATER = {
     "Pending": "nt_memory.coordination",
     "Processing": "nt_memory.coordination",
     "Proposal": "nt_memory.coordination",
+    "SentenceEmbedding": "nt_memory.text",
     "RegisteredAgent": "nt_memory.coordination",
     "Rejected": "nt_memory.coordination",
     "Signal": "nt_memory.coordination",
     "SourceMetrics": "nt_memory.coordination",
     "StoredState": "nt_memory.coordination",
     "Vote": "nt_memory.coordination",
+    "reembed": "nt_memory.text",
 }
 
 
