@@ -138,6 +138,18 @@ def test_namespaces_keep_options_and_a_horizon_that_was_reached(memory, clock, t
             assert len(each.recall(text="gold", as_of=day(20)).hits) == 2
 
 
+def test_a_namespace_whose_records_are_erased_keeps_its_horizon(memory, clock, target):
+    memory.configure_namespace("trades", retention=timedelta(days=5))
+    memory.remember(record(id="one", text="gold", expires_at=day(11)))
+    clock.advance(timedelta(days=20))
+    memory.configure_namespace("trades", retention=timedelta(days=100))
+    with copy_of(memory, target) as copy:
+        for each in (memory, copy):
+            with pytest.raises(HorizonError) as caught:
+                each.recall(text="gold", as_of=day(10))
+            assert caught.value.horizon == day(25)
+
+
 def test_a_text_that_came_with_its_own_vector_is_embedded(memory, target):
     own = np.eye(1, 256, dtype=np.float32)[0]
     memory.remember(record(id="one", text="gold", embeddings={"text": own}))
@@ -164,6 +176,11 @@ def test_a_memory_without_the_space_is_refused(open_on, clock, target):
 def test_an_agent_cannot_copy(clock, target):
     with MemorySystem(":memory:", clock=clock) as memory, pytest.raises(AccessDeniedError):
         copy_of(memory.agent("hedge"), target)
+
+
+def test_a_target_that_has_nowhere_to_be_is_refused(memory, tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no directory"):
+        copy_of(memory, tmp_path / "none" / "copy")
 
 
 @pytest.mark.parametrize("embedder", [None, "hashing", HashingEmbedding])

@@ -1,9 +1,12 @@
 """The sentence model: its words, its vectors, what is missing or damaged."""
 
 import math
+import os
 import random
 import socket
+import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -81,6 +84,35 @@ def test_a_text_embeds_the_same_to_the_bit_alone_and_in_any_batch(texts):
     assert batch.shape == (len(texts), 384)
     for row, text in zip(batch, texts, strict=True):
         assert row.tobytes() == embedded(text).tobytes()
+
+
+def test_threads_share_an_encoder():
+    alone = ENCODER.embed(SENTENCES)
+    with ThreadPoolExecutor(4) as pool:
+        for made in pool.map(ENCODER.embed, [SENTENCES] * 8):
+            assert made == pytest.approx(alone, abs=1e-6)
+
+
+FLOATS = """
+import sys
+from nt_memory import SentenceEmbedding
+texts = ["rates " * words for words in (1, 30, 90, 250)]
+sys.stdout.buffer.write(SentenceEmbedding().embed(texts).tobytes())
+"""
+
+
+def test_the_number_of_threads_changes_the_last_bits_at_most():
+    program = f"import sys\nsys.path[:] = {sys.path}\n{FLOATS}"
+    one, two = (
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": number},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for number in "12"
+    )
+    assert np.frombuffer(one, "f4") == pytest.approx(np.frombuffer(two, "f4"), abs=1e-6)
 
 
 def test_two_encoders_are_one():

@@ -88,6 +88,8 @@ def reembed(
     ------
     ValueError
         The directory is there already.
+    FileNotFoundError
+        There is no directory to put it in.
     VectorError
         The memory has no space "text"; a record has a vector there and no
         text to make another one of; or the encoder fails.

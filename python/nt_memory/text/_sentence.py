@@ -41,8 +41,9 @@ class SentenceEmbedding:
     runs: the layers are computed in NumPy, float32.
 
     Every text is computed by itself.  Its vector is the same alone and in any
-    batch, to the bit on one machine with one NumPy, and within 1e-6 elsewhere.
-    It is safe to share between threads.
+    batch, to the bit on one machine with one NumPy and one number of BLAS threads
+    (``OPENBLAS_NUM_THREADS``), and within 1e-6 elsewhere.  It is safe to share
+    between threads.
 
     Raises
     ------
