@@ -85,12 +85,14 @@ if TYPE_CHECKING:
     from nt_memory.experience.episodic import EpisodicMemory
     from nt_memory.experience.episodic_store import EpisodicStore
     from nt_memory.experience.knowledge import RegimeKnowledge
+    from nt_memory.experience.lifecycle import Consolidation, MemoryLifecycle, Pruning
     from nt_memory.experience.pool import SharedMemoryPool
     from nt_memory.experience.retrieval import (
         AsyncMemoryRetrievalService,
         MemoryRetrievalService,
         Retrieval,
     )
+    from nt_memory.experience.scheduler import LifecycleScheduler
     from nt_memory.experience.semantic import SemanticMemory
     from nt_memory.experience.semantic_store import SemanticStore
     from nt_memory.experience.session import Session
@@ -153,6 +155,7 @@ __all__ = [
     "ConsensusEngine",
     "ConsensusError",
     "ConsensusResult",
+    "Consolidation",
     "CoordinationError",
     "CorruptionError",
     "DeadlockError",
@@ -179,12 +182,14 @@ __all__ = [
     "LaggedError",
     "Learnt",
     "Lessons",
+    "LifecycleScheduler",
     "LockTimeoutError",
     "LockToken",
     "ManualClock",
     "MemoryConfig",
     "MemoryDistiller",
     "MemoryItem",
+    "MemoryLifecycle",
     "MemoryRetrievalService",
     "MemorySystem",
     "Message",
@@ -199,6 +204,7 @@ __all__ = [
     "Processing",
     "Proposal",
     "Provenance",
+    "Pruning",
     "ReasoningBank",
     "Recall",
     "Record",
@@ -291,6 +297,10 @@ _LATER = {
     "Session": "nt_memory.experience.session",
     "SharedMemoryPool": "nt_memory.experience.pool",
     "WorkingMemory": "nt_memory.experience.working",
+    "Consolidation": "nt_memory.experience.lifecycle",
+    "MemoryLifecycle": "nt_memory.experience.lifecycle",
+    "Pruning": "nt_memory.experience.lifecycle",
+    "LifecycleScheduler": "nt_memory.experience.scheduler",
     "AgentCalibration": "nt_memory.reasoning",
     "Compression": "nt_memory.reasoning",
     "Conditions": "nt_memory.reasoning",

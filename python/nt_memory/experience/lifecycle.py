@@ -1,0 +1,320 @@
+"""What becomes of experience: episodes become knowledge, and what is old or poor goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from sys import float_info
+from typing import TYPE_CHECKING, Any
+
+from nt_memory._intake import Intake, Turn, visible_at
+from nt_memory._shown import shown
+from nt_memory._values import finite
+from nt_memory.clock import from_micros, micros, to_micros
+from nt_memory.experience import _consolidation, episodic
+from nt_memory.experience._places import agent_namespace
+from nt_memory.experience.episodic_store import EPISODES
+from nt_memory.experience.semantic_store import SemanticStore, namespace_of
+from nt_memory.filters import Filter, ge, lt
+from nt_memory.store import Forget, Op, Query, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from nt_memory.clock import Duration
+    from nt_memory.experience.semantic import SemanticMemory
+    from nt_memory.records import Record
+    from nt_memory.store import RawRecord
+    from nt_memory.system import MemorySystem
+
+_DAY = 86_400.0
+# What is known of an episode's reward.
+_SETTLED = ge(-float_info.max)
+_RATED = ("PATTERN", "STRATEGY")
+_BATCH = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Consolidation:
+    """What a run of consolidation did.
+
+    Parameters
+    ----------
+    windows
+        How many windows with episodes were worked through.
+    episodes
+        How many episodes were in them.
+    created, updated
+        How many patterns were new, and how often one that was known took in a cluster.
+    until
+        The end of the last window; None where there was none.
+    """
+
+    windows: int = 0
+    episodes: int = 0
+    created: int = 0
+    updated: int = 0
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """What was, or would be, pruned: episodes, and entries of knowledge; and what was held."""
+
+    episodes: int
+    entries: int
+    held: int
+    dry_run: bool
+
+
+class MemoryLifecycle:
+    """Consolidate episodes into knowledge, and prune what is not worth its room.
+
+    Parameters
+    ----------
+    memory
+        Where experience lies.
+    agent_id
+        The episodes of this agent go into its own knowledge; None those of all agents
+        into what is shared.
+    window
+        Length of a window of consolidation: a day, or ``Bars(60, interval=...)``.
+        Windows end at whole multiples of it since 1970 (UTC).
+    min_cluster
+        Fewest episodes of a cluster, 2 or more.
+    similarity
+        Least cosine between a cluster and the pattern that it updates.
+    max_age
+        Age from which episodes are pruned.
+    min_sharpe, min_accesses, access_days
+        A pattern or strategy is kept with a Sharpe ratio above, or with more accesses
+        on the last so many days; one that is younger than these days is kept, too.
+
+    Examples
+    --------
+    >>> from nt_memory import MemorySystem
+    >>> with MemorySystem(":memory:") as memory:
+    ...     lifecycle = MemoryLifecycle(memory)
+    ...     lifecycle.consolidate().windows, lifecycle.prune().episodes
+    (0, 0)
+    """
+
+    def __init__(
+        self,
+        memory: MemorySystem,
+        *,
+        agent_id: str | None = None,
+        window: Duration = _DAY,
+        min_cluster: int = 10,
+        similarity: float = 0.9,
+        max_age: Duration = 90 * _DAY,
+        min_sharpe: float = 1.0,
+        min_accesses: int = 100,
+        access_days: int = 30,
+    ) -> None:
+        if not isinstance(min_cluster, int) or min_cluster < 2:
+            msg = f"min_cluster={shown(min_cluster)}: give an integer of at least 2"
+            raise ValueError(msg)
+        for name, count in (("min_accesses", min_accesses), ("access_days", access_days)):
+            if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+                msg = f"{name}={shown(count)}: give an integer of at least 0"
+                raise ValueError(msg)
+        self._memory = memory
+        self.agent_id = agent_id
+        self.namespace = namespace_of(agent_id)
+        self._window = _length(window)
+        self._min_cluster = min_cluster
+        self._similarity = finite("similarity", similarity, 0.0, 1.0)
+        self._max_age = micros(max_age, "max_age")
+        self._min_sharpe = finite("min_sharpe", min_sharpe)
+        self._min_accesses = min_accesses
+        self._access_days = access_days
+        self._knowledge = SemanticStore(memory)
+        self._intake = Intake(memory.store, memory.clock, self.namespace)
+
+    def consolidate(
+        self,
+        as_of: datetime | None = None,
+        *,
+        progress: Callable[[datetime], object] | None = None,
+    ) -> Consolidation:
+        """Work through the windows that have ended, one by one, each in one batch.
+
+        A window holds the episodes whose reward became known in it.  Those in which
+        the same was done are clustered; a cluster updates the pattern that it is like,
+        or makes one.  Each episode counts once, and what was written late counts in
+        the next window.  A run that was cut off goes on where it was.
+
+        Parameters
+        ----------
+        as_of
+            Windows that had ended by then; the clock's now by default.
+        progress
+            Called with the end of each window that is done; what it raises ends the run.
+
+        Raises
+        ------
+        ConflictError
+            Another run ended meanwhile; this one can be tried again.
+        """
+        at = to_micros(self._memory.clock.now() if as_of is None else as_of, "as_of")
+        done = Consolidation()
+        while True:
+            end = self._next_end(at)
+            if end is None:
+                return done
+            done = self._consolidate(self._intake.begin(from_micros(end)), done)
+            if progress is not None:
+                progress(from_micros(end))
+
+    def prune(
+        self,
+        as_of: datetime | None = None,
+        *,
+        dry_run: bool = False,
+        archive: Callable[[Sequence[Record]], object] | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> Pruning:
+        """Forget old episodes, and patterns and strategies that are poor and little used.
+
+        Episodes with the tag ``"pinned"`` and those that a pattern holds as examples
+        stay, as does all knowledge with that tag.  What is forgotten leaves a tombstone:
+        a recall of the past that could have met it says ``complete=False``.  A run that
+        was cut off is made up for by the next.
+
+        Parameters
+        ----------
+        as_of
+            Ages count from here; the clock's now by default.
+        dry_run
+            Only count.
+        archive
+            Is given what will be forgotten, some thousands at a time, before it is;
+            what it raises ends the run, and nothing of that portion is forgotten.
+        progress
+            Called with the number of records forgotten now and then.
+        """
+        at = self._memory.clock.now() if as_of is None else from_micros(to_micros(as_of, "as_of"))
+        poor = [entry for entry in self._entries(at) if self._is_poor(entry, at)]
+        gone = {entry.memory_id for entry in poor}
+        held = self._held(at, gone)
+        old = self._old(to_micros(at) - self._max_age)
+        episodes = [id_ for id_ in old if id_ not in held]
+        if not dry_run:
+            self._forget([*sorted(gone), *episodes], archive, progress)
+        return Pruning(len(episodes), len(gone), len(old) - len(episodes), dry_run)
+
+    def _next_end(self, at: int) -> int | None:
+        """Return the end of the first window with news that has ended; None without one."""
+        turn = self._intake.begin(from_micros(max(at, self._begun())))
+        first = next(islice(turn.news(self._episodes()), 1), None)
+        if first is None:
+            return None
+        # What is late comes with the window after the last one.
+        known = max(visible_at(first), self._begun() + 1)
+        end = -(-known // self._window) * self._window
+        return end if end <= at else None
+
+    def _begun(self) -> int:
+        mark = self._intake.last()
+        return to_micros(from_micros(0)) - self._window if mark is None else mark.as_of
+
+    def _consolidate(self, turn: Turn, done: Consolidation) -> Consolidation:
+        at = from_micros(turn.now.as_of)
+        raws = [raw for raw in turn.news(self._episodes()) if not _was_settled(turn, raw.id)]
+        there = list(self._entries(at, turn.now.commit))
+        members: dict[str, list[str]] = {}
+        changed: dict[str, SemanticMemory] = {}
+        created = updated = 0
+        for group in _consolidation.groups(raws, self._min_cluster):
+            place = _consolidation.home_of(group, there, self._similarity)
+            if place is None:
+                entry = _consolidation.created(group, self.agent_id, at)
+                there.append(entry)
+                created += 1
+            else:
+                entry = there[place] = _consolidation.updated(there[place], group)
+                updated += 1
+            changed[entry.memory_id] = entry
+            members.setdefault(entry.memory_id, []).extend(raw.id for raw in group)
+        writes = self._knowledge.changes(changed.values(), at)
+        ops = [_made_of(op, members) for op in writes]
+        self._memory.store.commit([*ops, *turn.end()])
+        return Consolidation(
+            done.windows + 1,
+            done.episodes + len(raws),
+            done.created + created,
+            done.updated + updated,
+            at,
+        )
+
+    def _episodes(self) -> Query:
+        wanted = Filter(kind=episodic.KIND, reward=_SETTLED)
+        return Query(namespace=self._home(), filter=wanted.tree())
+
+    def _home(self) -> str | None:
+        return None if self.agent_id is None else agent_namespace(self.agent_id, EPISODES)
+
+    def _entries(self, at: datetime, commit: int | None = None) -> Iterator[SemanticMemory]:
+        return self._knowledge.entries(None, self.agent_id, as_of=at, recorded_by=commit)
+
+    def _is_poor(self, entry: SemanticMemory, at: datetime) -> bool:
+        if entry.memory_type not in _RATED or episodic.PINNED in entry.tags:
+            return False
+        young = (at - entry.created_at).total_seconds() < self._access_days * _DAY
+        if young or entry.sharpe_ratio > self._min_sharpe:
+            return False
+        days = max(self._access_days, 1)
+        used = self._knowledge.accesses(entry.memory_id, days, as_of=at)
+        return used <= self._min_accesses
+
+    def _held(self, at: datetime, gone: set[str]) -> set[str]:
+        """Return the episodes that patterns hold as examples."""
+        entries = (entry for entry in self._entries(at) if entry.memory_id not in gone)
+        return {id_ for entry in entries for id_ in (entry.conditions or {}).get("examples", ())}
+
+    def _old(self, before: int) -> list[str]:
+        wanted = Filter(kind=episodic.KIND, event_time=lt(from_micros(before)))
+        wanted &= ~Filter(tags=episodic.PINNED)
+        return self._memory.store.select(self._home(), wanted.tree())
+
+    def _forget(
+        self,
+        ids: Sequence[str],
+        archive: Callable[[Sequence[Record]], object] | None,
+        progress: Callable[[int], object] | None,
+    ) -> None:
+        for start in range(0, len(ids), _BATCH):
+            batch = ids[start : start + _BATCH]
+            if archive is not None:
+                archive([self._last(id_) for id_ in batch])
+            self._memory.store.commit([Forget(batch)])
+            if progress is not None:
+                progress(start + len(batch))
+
+    def _last(self, id_: str) -> Record:
+        from nt_memory.records import Record
+
+        return Record.from_raw(self._memory.store.versions(id_)[-1])
+
+
+def _was_settled(turn: Turn, id_: str) -> bool:
+    """Whether an episode counted in an earlier window; a revision does not count again."""
+    before: RawRecord | None = turn.shown_before(id_)
+    return before is not None and before.outcome is not None
+
+
+def _made_of(op: Op, members: dict[str, list[str]]) -> Op:
+    """Name the episodes that a version of a pattern was made of as its parents."""
+    if not isinstance(op, Write):
+        return op
+    return Write(replace(op.record, parents=tuple(members[op.record.id])))
+
+
+def _length(window: Any) -> int:
+    length = micros(window, "window")
+    if length == 0:
+        msg = f"window={shown(window)}: give a duration longer than zero"
+        raise ValueError(msg)
+    return length
