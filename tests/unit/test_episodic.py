@@ -322,6 +322,17 @@ def test_states_are_encoded(clock):
                 EpisodicStore(memory, encoder=bad)
 
 
+def test_states_need_a_space(clock):
+    spaces = {"other": VectorSpace(dim=4)}
+    with MemorySystem(MemoryConfig(cold_engine="memory", spaces=spaces, clock=clock)) as memory:
+        with pytest.raises(VectorError, match="no space 'state'"):
+            EpisodicStore(memory, encoder=Scaled())
+        with pytest.raises(VectorError, match="no space 'state'"):
+            EpisodicStore(memory).settle("x", 1.0, next_state_vector=axis(0))
+        with pytest.raises(VectorError, match="state"):
+            EpisodicStore(memory).add(episode())
+
+
 @pytest.mark.parametrize(
     ("fields", "error", "told"),
     [

@@ -252,6 +252,12 @@ BAD = [
     (lambda s: s.retrieve_similar_experiences("x", AGENT), InvalidEmbeddingError, "state_vector"),
     (lambda s: s.retrieve_similar_experiences(axis(0), "a/b"), NamespaceError, "agent_id="),
     (lambda s: s.retrieve_similar_experiences(axis(0), AGENT, 3), ValueError, "symbol=3"),
+    (
+        lambda s: s.retrieve_similar_experiences(axis(0), AGENT, market_phase="NIGHT"),
+        ValueError,
+        "market_phase='NIGHT'",
+    ),
+    (lambda s: s.retrieve_similar_experiences(axis(0), AGENT, regime=3), ValueError, "regime=3"),
     (lambda s: s.retrieve_similar_experiences(axis(0), AGENT, top_k=0), ValueError, "top_k=0"),
     (lambda s: s.retrieve_similar_experiences(axis(0), AGENT, as_of=3), TypeError, "as_of=3"),
     (lambda s: s.retrieve_similar_experiences(axis(0), AGENT, since=3), ValueError, "event_time"),
@@ -416,6 +422,24 @@ def test_together_each_gets_the_answer_to_its_question(memory, batching):
         assert memory.replay(answer.id).as_of == answer.as_of
     assert [e.memory_type for e in known] == ["REGIME", "STRATEGY"]
     assert (len(regimes), pattern, ids(narrowed)) == (1, None, "29")
+
+
+def test_together_retrievals_are_counted_as_well(memory):
+    knowledge = SemanticStore(memory)
+    id_ = knowledge.add(regime(concept_vector=axis(0)))
+
+    async def use(service):
+        await asyncio.gather(
+            *(service.retrieve_similar_regimes(axis(0)) for _ in range(6)),
+            service.retrieve_regime_knowledge("TRENDING"),
+            service.find_similar_pattern(axis(0)),
+        )
+
+    together(memory, use)  # its end waits for the counts
+    assert knowledge.accesses(id_) == 7
+    unlogged = MemoryRetrievalService(memory, log=False)
+    unlogged.retrieve_regime_knowledge("TRENDING")
+    assert knowledge.accesses(id_) == 7
 
 
 def test_what_is_asked_at_once_is_searched_for_at_once(memory, slow):

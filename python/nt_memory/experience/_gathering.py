@@ -124,6 +124,9 @@ class Gathering:
         answers = [_finished(waiting.ask, found) for waiting, found in self._found(batch)]
         with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
             loop.call_soon_threadsafe(self._deliver, loop, batch, answers)
+        for waiting, (answer, error) in zip(batch, answers, strict=True):
+            if error is None and waiting.ask.after is not None:
+                waiting.ask.after(answer)
 
     def _found(
         self, batch: list[_Waiting]

@@ -298,9 +298,8 @@ def _check_texts(episode: EpisodicMemory) -> None:
     if not episode.product_id:
         msg = "product_id='': say what was traded, as in 'BTC-USD'"
         raise ValueError(msg)
-    if episode.market_phase is not None and episode.market_phase not in PHASES:
-        msg = f"market_phase={shown(episode.market_phase)}: give one of {', '.join(PHASES)} or None"
-        raise ValueError(msg)
+    if episode.market_phase is not None:
+        checked_phase(episode.market_phase)
     if not isinstance(episode.action, Action):
         msg = f"action={shown(episode.action)}: give an Action, as in Action('BUY')"
         raise TypeError(msg)
@@ -343,6 +342,14 @@ def _checked_outcome(episode: EpisodicMemory) -> dict[str, Any]:
         if after is None
         else state_after(after, len(episode.state_vector)),
     }
+
+
+def checked_phase(phase: str) -> str:
+    """Return a phase of the market; anything else is a ValueError."""
+    if phase in PHASES:
+        return phase
+    msg = f"market_phase={shown(phase)}: give one of {', '.join(PHASES)} or None"
+    raise ValueError(msg)
 
 
 def checked_flag(name: str, value: object) -> bool:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from nt_memory.clock import Duration
+    from nt_memory.config import VectorSpace
     from nt_memory.store import RawRecord, Vector
     from nt_memory.system import MemorySystem
 
@@ -185,7 +186,7 @@ class EpisodicStore:
         """
         after = next_state_vector
         if after is not None:
-            after = episodic.state_after(after, self._memory.config.spaces[STATE].dim)
+            after = episodic.state_after(after, _states(self._memory).dim)
         outcome = episodic.outcome_of(
             finite("reward", reward),
             after,
@@ -355,11 +356,20 @@ def _limit(limit: int) -> int:
     return limit
 
 
+def _states(memory: MemorySystem) -> VectorSpace:
+    """Return the space that states lie in."""
+    space = memory.config.spaces.get(STATE)
+    if space is None:
+        msg = "there is no space 'state': open with spaces={..., 'state': VectorSpace(dim=256)}"
+        raise VectorError(msg)
+    return space
+
+
 def _check_encoder(memory: MemorySystem, encoder: Encoder) -> None:
     if not callable(encoder) or not isinstance(getattr(encoder, "id", None), str):
         msg = f"encoder={shown(encoder)}: give a callable with an id"
         raise TypeError(msg)
-    known = memory.config.spaces[STATE].encoder
+    known = _states(memory).encoder
     if known not in {None, encoder.id}:
         msg = (
             f"encoder {encoder.id!r}, but the vectors of the space 'state' are by {known!r}: "
