@@ -2,10 +2,10 @@
 
 import contextlib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -20,6 +20,7 @@ from builders import DIM, day
 from conftest import open_memory
 from experiences import episode, regime, strategy
 from nt_memory import (
+    Action,
     EpisodicStore,
     ManualClock,
     MemoryRetrievalService,
@@ -107,6 +108,11 @@ class Experience(RuleBasedStateMachine):
         id_ = data.draw(st.sampled_from(self.ids))
         with contextlib.suppress(NtMemoryError, ValueError):
             self.episodes.settle(id_, reward, terminal=True, known_at=day(at), revise=revise)
+
+    @precondition(lambda self: self.ids)
+    @rule(data=st.data())
+    def pin(self, data):
+        self.episodes.pin(data.draw(st.sampled_from(self.ids)))
 
     @rule(
         vector=st.none() | vectors,
@@ -205,6 +211,54 @@ def told_of(found):
     if not isinstance(found, (list, tuple)):
         return []
     return [told for part in found for told in told_of(part)]
+
+
+words = st.text(st.characters(codec="utf-8"), max_size=8)
+actions = st.builds(
+    Action,
+    st.sampled_from(["BUY", "SELL", "HOLD", "CLOSE"]),
+    st.floats(0.0, 1.0),
+    st.dictionaries(words, st.none() | st.booleans() | st.floats(-9, 9) | words, max_size=3),
+)
+episodes = st.fixed_dictionaries(
+    {
+        "timestamp": st.datetimes(datetime(2000, 1, 1), datetime(2023, 1, 1)).map(  # noqa: DTZ001 (a zone follows)
+            lambda at: at.replace(tzinfo=timezone.utc)
+        ),
+        "state_vector": vectors,
+        "action": actions,
+        "product_id": words.filter(bool),
+        "regime": st.none() | words,
+        "market_phase": st.sampled_from([None, "OPEN", "MIDDAY", "CLOSE"]),
+        "pattern_ids": st.lists(words),
+        "confidence": st.floats(0.0, 1.0),
+        "other_agent_actions": st.dictionaries(words, actions, max_size=3),
+        "tags": st.lists(words),
+    }
+)
+outcomes = st.fixed_dictionaries(
+    {
+        "reward": st.floats(-1e9, 1e9),
+        "next_state_vector": st.none() | vectors,
+        "terminal": st.booleans(),
+        "cumulative_return": st.none() | st.floats(-1e9, 1e9),
+    }
+)
+
+
+@given(episodes, st.just({}) | outcomes, st.integers(0, 10**9))
+def test_any_episode_comes_back_as_it_was_stored(fields, outcome, late):
+    made = episode(**fields, **outcome)
+    if outcome:
+        made = replace(made, outcome_known_at=made.timestamp + timedelta(microseconds=late))
+    with open_memory("native", ManualClock(day(20))) as memory:
+        store = EpisodicStore(memory)
+        id_ = store.add(made)
+        kept = replace(made, memory_id=id_, quality=made.confidence)
+        assert store.get(id_) == kept
+        assert store.get(id_, as_of=made.timestamp) == (kept if not late else kept.opened())
+        store.pin(id_)
+        assert replace(store.get(id_), tags=made.tags) == kept
 
 
 @pytest.mark.parametrize("kind", ["native", "model"])

@@ -261,6 +261,46 @@ def test_an_episode_is_hidden_after_its_lifetime(memory):
     assert store.count() == 0
 
 
+def shown(found):
+    return found and replace(found, tags=())
+
+
+def test_an_episode_is_pinned_from_now_on(memory, clock):
+    store = EpisodicStore(memory)
+    ids = [
+        stored(memory),
+        stored(memory, reward=1.0, outcome_known_at=day(2)),
+        stored(memory, reward=1.0, outcome_known_at=day(12)),
+        stored(memory, timestamp=day(11), reward=1.0, outcome_known_at=day(12)),
+        stored(memory, reward=1.0, outcome_known_at=day(2), tags=["kept"]),
+    ]
+    store.settle(ids[4], 2.0, known_at=day(12), revise=True)
+    store.settle(ids[4], 3.0, known_at=day(13), revise=True)
+    times = [day(n / 2) for n in range(30)]
+    before = [[shown(store.get(id_, as_of=at)) for at in times] for id_ in ids]
+    for id_ in ids:
+        store.pin(id_)
+        count = len(memory.store.versions(id_))
+        store.pin(id_)
+        if id_ != ids[3]:  # what shows later is pinned as often as one likes
+            assert len(memory.store.versions(id_)) == count
+    after = [[shown(store.get(id_, as_of=at)) for at in times] for id_ in ids]
+    assert after == before
+    for id_ in ids:
+        told = [store.get(id_, as_of=at) for at in times]
+        assert [found.is_pinned for found in told if found] == [
+            at >= day(10) for at, found in zip(times, told, strict=True) if found
+        ]
+    assert store.get(ids[4]).tags == ("kept", "pinned")
+
+
+def test_what_is_hidden_for_good_is_not_pinned(memory):
+    store = EpisodicStore(memory, ttl=86_400.0)
+    id_ = store.add(episode())
+    store.pin(id_)
+    assert len(memory.store.versions(id_)) == 1
+
+
 def test_states_are_encoded(clock):
     spaces = {"state": VectorSpace(dim=4, encoder="scaled-v1")}
     with MemorySystem(MemoryConfig(cold_engine="memory", spaces=spaces, clock=clock)) as memory:
@@ -280,6 +320,17 @@ def test_states_are_encoded(clock):
         for bad in (3, lambda state: state):
             with pytest.raises(TypeError, match="encoder="):
                 EpisodicStore(memory, encoder=bad)
+
+
+def test_states_need_a_space(clock):
+    spaces = {"other": VectorSpace(dim=4)}
+    with MemorySystem(MemoryConfig(cold_engine="memory", spaces=spaces, clock=clock)) as memory:
+        with pytest.raises(VectorError, match="no space 'state'"):
+            EpisodicStore(memory, encoder=Scaled())
+        with pytest.raises(VectorError, match="no space 'state'"):
+            EpisodicStore(memory).settle("x", 1.0, next_state_vector=axis(0))
+        with pytest.raises(VectorError, match="state"):
+            EpisodicStore(memory).add(episode())
 
 
 @pytest.mark.parametrize(
@@ -340,6 +391,7 @@ def test_a_bad_episode_is_told(fields, error, told):
         (lambda store: store.count(3), NamespaceError, "agent_id=3"),
         (lambda store: store.count(as_of=3), TypeError, "as_of=3"),
         (lambda store: store.get("x", recorded_by=-1), ValueError, "recorded_by=-1"),
+        (lambda store: store.pin("x"), RecordNotFoundError, "x"),
         (lambda store: store.settle("x", 1.0), RecordNotFoundError, "x"),
         (lambda store: store.settle("x", float("inf")), ValueError, "reward=inf"),
         (lambda store: store.settle("x", 1, terminal=1), TypeError, "terminal=1"),
@@ -395,6 +447,8 @@ def test_another_kind_of_record_is_no_episode(memory):
     id_ = memory.remember(Record(namespace="swarm/hedge/episodes", kind="note", event_time=day(0)))
     assert EpisodicStore(memory).get(id_) is None
     assert EpisodicStore(memory).recent(AGENT) == []
+    with pytest.raises(RecordNotFoundError, match="no such episode"):
+        EpisodicStore(memory).pin(id_)
 
 
 def test_episodes_are_compared_by_value():

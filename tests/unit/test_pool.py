@@ -1,5 +1,6 @@
 """What agents share: good enough, never one's own, and hidden in the end."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -133,6 +134,14 @@ def test_an_experience_is_shared_once(memory, pool):
     assert pool.share(id_) == shared
     assert pool.retrieve_shared(axis(0), "SPY", "wyckoff").matched == 1
     assert len(memory.store.versions(shared)) == 1
+
+
+def test_of_many_at_the_same_time_one_shares(memory, pool):
+    id_ = good(memory)
+    with ThreadPoolExecutor(8) as threads:
+        shared = set(threads.map(pool.share, [id_] * 8))
+    assert len(shared) == 1
+    assert len(memory.store.versions(shared.pop())) == 1
 
 
 def test_it_is_known_from_when_it_was_shared(memory, pool):

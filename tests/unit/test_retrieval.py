@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -253,6 +252,12 @@ BAD = [
     (lambda s: s.retrieve_similar_experiences("x", AGENT), InvalidEmbeddingError, "state_vector"),
     (lambda s: s.retrieve_similar_experiences(axis(0), "a/b"), NamespaceError, "agent_id="),
     (lambda s: s.retrieve_similar_experiences(axis(0), AGENT, 3), ValueError, "symbol=3"),
+    (
+        lambda s: s.retrieve_similar_experiences(axis(0), AGENT, market_phase="NIGHT"),
+        ValueError,
+        "market_phase='NIGHT'",
+    ),
+    (lambda s: s.retrieve_similar_experiences(axis(0), AGENT, regime=3), ValueError, "regime=3"),
     (lambda s: s.retrieve_similar_experiences(axis(0), AGENT, top_k=0), ValueError, "top_k=0"),
     (lambda s: s.retrieve_similar_experiences(axis(0), AGENT, as_of=3), TypeError, "as_of=3"),
     (lambda s: s.retrieve_similar_experiences(axis(0), AGENT, since=3), ValueError, "event_time"),
@@ -344,9 +349,9 @@ class Slow:
         self.gate = threading.Event()
         self.gate.set()
 
-    async def is_asked(self):
-        """Wait for the first question."""
-        while not self.batches:  # noqa: ASYNC110 (it comes from a thread)
+    async def is_asked(self, count=1):
+        """Wait for so many searches."""
+        while len(self.batches) < count:  # noqa: ASYNC110 (they come from threads)
             await asyncio.sleep(0.001)
 
     def __getattr__(self, name):
@@ -379,6 +384,16 @@ def together(memory, use, **options):
     return asyncio.run(run())
 
 
+async def keep_busy(service, slow):
+    """Ask two questions, one after the other, that are not answered before the gate is open."""
+    slow.gate.clear()
+    busy = []
+    for count in (1, 2):
+        busy.append(asyncio.ensure_future(asked(service)))
+        await slow.is_asked(count)
+    return busy
+
+
 def asked(service, turn=0, **options):
     return service.retrieve_similar_experiences(near(turn), AGENT, **options)
 
@@ -409,12 +424,30 @@ def test_together_each_gets_the_answer_to_its_question(memory, batching):
     assert (len(regimes), pattern, ids(narrowed)) == (1, None, "29")
 
 
+def test_together_retrievals_are_counted_as_well(memory):
+    knowledge = SemanticStore(memory)
+    id_ = knowledge.add(regime(concept_vector=axis(0)))
+
+    async def use(service):
+        await asyncio.gather(
+            *(service.retrieve_similar_regimes(axis(0)) for _ in range(6)),
+            service.retrieve_regime_knowledge("TRENDING"),
+            service.find_similar_pattern(axis(0)),
+        )
+
+    together(memory, use)  # its end waits for the counts
+    assert knowledge.accesses(id_) == 7
+    unlogged = MemoryRetrievalService(memory, log=False)
+    unlogged.retrieve_regime_knowledge("TRENDING")
+    assert knowledge.accesses(id_) == 7
+
+
 def test_what_is_asked_at_once_is_searched_for_at_once(memory, slow):
     async def use(service):
         await asyncio.gather(*(asked(service) for _ in range(25)))
 
     together(memory, use)
-    assert slow.batches == [10, 10, 5]
+    assert sorted(slow.batches) == [5, 5, 5, 10]
 
 
 def test_without_batching_each_is_searched_for_by_itself(memory, slow):
@@ -440,35 +473,30 @@ def test_while_others_are_answered_questions_gather(memory, slow, monkeypatch):
     monkeypatch.setattr(_gathering, "LONGEST", 60.0)
 
     async def use(service):
-        slow.gate.clear()
-        first = asyncio.ensure_future(asked(service))
-        await slow.is_asked()
+        busy = await keep_busy(service, slow)
         rest = [asyncio.ensure_future(asked(service)) for _ in range(4)]
         for _ in range(20):
             await asyncio.sleep(0)
-        assert slow.batches == [1]
+        assert slow.batches == [1, 1]
         slow.gate.set()
-        await asyncio.gather(first, *rest)
+        await asyncio.gather(*busy, *rest)
 
     together(memory, use)
-    assert slow.batches == [1, 4]
+    assert slow.batches == [1, 1, 4]
 
 
 def test_questions_wait_no_longer_than_they_may(memory, slow):
     async def use(service):
-        slow.gate.clear()
-        first = asyncio.ensure_future(asked(service))
-        await slow.is_asked()
-        second = asyncio.ensure_future(asked(service))
-        began = time.monotonic()
-        while len(slow.batches) < 2:
+        busy = await keep_busy(service, slow)
+        rest = [asyncio.ensure_future(asked(service)) for _ in range(3)]
+        while service._gathering._running < 3:  # noqa: ASYNC110 (a timer sends them)
             await asyncio.sleep(0.001)
-            assert time.monotonic() < began + 10
+        late = asyncio.ensure_future(asked(service))
         slow.gate.set()
-        await asyncio.gather(first, second)
+        await asyncio.gather(*busy, *rest, late)
 
     together(memory, use)
-    assert slow.batches == [1, 1]
+    assert sorted(slow.batches) == [1, 1, 1, 3]
 
 
 def test_a_question_that_fails_leaves_the_others_as_they_are(memory):
@@ -542,16 +570,14 @@ def test_what_waits_is_answered_before_the_end(memory, slow, monkeypatch):
     monkeypatch.setattr(_gathering, "LONGEST", 60.0)
 
     async def use(service):
-        slow.gate.clear()
-        one = asyncio.ensure_future(asked(service))
-        await slow.is_asked()
+        busy = await keep_busy(service, slow)
         other = asyncio.ensure_future(asked(service))
         await asyncio.sleep(0)
         slow.gate.set()
         await service.close()
-        return await asyncio.gather(one, other)
+        return await asyncio.gather(*busy, other)
 
-    assert [len(answer) for answer in together(memory, use)] == [0, 0]
+    assert [len(answer) for answer in together(memory, use)] == [0, 0, 0]
 
 
 def test_an_end_of_an_iteration_is_an_error_like_others(memory):

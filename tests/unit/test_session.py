@@ -1,6 +1,7 @@
 """Sessions: checkpointed, resumed by their id, and never overwritten by a stale one."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -123,6 +124,25 @@ def test_of_two_that_begin_one_goes_on(memory):
     second.checkpoint()
     with pytest.raises(ConflictError):
         first.checkpoint()
+
+
+def test_of_many_at_the_same_time_one_goes_on(memory):
+    busy(memory).checkpoint()
+    sessions = [memory.session(AGENT, "monday") for _ in range(8)]
+    for number, session in enumerate(sessions):
+        session.cursors["ticks"] = number
+
+    def checkpoint(session):
+        try:
+            session.checkpoint()
+        except ConflictError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(checkpoint, sessions))
+    assert sum(done) == 1
+    assert memory.session(AGENT, "monday").cursors["ticks"] == done.index(True)
 
 
 def test_trajectories_are_let_go_of_when_they_are_complete(memory):

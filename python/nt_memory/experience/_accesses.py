@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import date, datetime, time, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from nt_memory.errors import AccessDeniedError
+from nt_memory.errors import AccessDeniedError, StorageError
 from nt_memory.store import Increment
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ class Accesses:
         today = self._memory.clock.now().date()
         ops = [Increment(NAMESPACE, f"{id_}/{today.isoformat()}", 1) for id_ in ids]
         if ops:
-            with suppress(AccessDeniedError):
+            # With a disk that is full, reads go on.
+            with suppress(AccessDeniedError, StorageError):
                 self._memory.store.commit(ops)
 
     def told(

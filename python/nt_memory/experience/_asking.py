@@ -92,10 +92,14 @@ class Retrieval(Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class Ask(Generic[R]):
-    """Searches that can be done together with others, and what makes their answer of them."""
+    """Searches that can be done together with others, and what makes their answer of them.
+
+    ``after`` is done with the answer when that is on its way.
+    """
 
     queries: tuple[Query, ...]
     finish: Callable[[Sequence[SearchResult]], R]
+    after: Callable[[R], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +193,7 @@ class Questions:
         self.memory = memory
         self._weights = checked_weights(weights)
         self._half_life = checked_half_life(half_life)
-        self._log = log
+        self.log = log
 
     def moment(self, as_of: datetime | None, recorded_by: datetime | int | None) -> dict[str, Any]:
         """Return the time that is asked for as fields of a `Query`."""
@@ -214,7 +218,7 @@ class Questions:
             query = replace(query, within=[query.namespace])
         now = self.memory.clock.native.now_us()
         where = checked_where(where)
-        reading = Reading(self.memory, query, read, where, log and self._log, now)
+        reading = Reading(self.memory, query, read, where, log and self.log, now)
         return Ask((query,), reading.finish)
 
 

@@ -22,8 +22,10 @@ R = TypeVar("R")
 # Most questions that are asked together, and the longest that one waits for others, in seconds.
 MOST = 10
 LONGEST = 0.010
-# Searches release the interpreter: one batch can search while another one is read.
+# Searches release the interpreter: one batch is searched for while another one is read.
 _WORKERS = 2
+# Fewer questions are not worth the work of two.
+_LEAST_TO_SHARE = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,10 +37,9 @@ class _Waiting:
 class Gathering:
     """Gathers questions and has them answered in a thread, several in one search.
 
-    A question that comes when no other is being answered goes at once, with those that
-    come in the same turn of the loop.  While others are being answered, questions wait
-    for each other: until those are done, until ten have come together, or for ten
-    milliseconds, whichever is first.
+    A question goes at once where a thread is free, with those that come in the same turn
+    of the loop.  While both threads are busy, questions wait for each other: until one is
+    done, until ten have come together, or for ten milliseconds, whichever is first.
 
     Parameters
     ----------
@@ -78,7 +79,7 @@ class Gathering:
             # Those that are ready in this turn of the loop come together without waiting.
             self._timer = (
                 loop.call_later(LONGEST, self._send, loop)
-                if self._running
+                if self._running >= _WORKERS
                 else loop.call_soon(self._send, loop)
             )
         answer: R = await waiting.answer
@@ -108,14 +109,24 @@ class Gathering:
             self._timer = None
         batch = [waiting for waiting in self._waiting if not waiting.answer.done()]
         self._waiting = []
-        if batch:
+        for part in self._shared_out(batch):
             self._running += 1
-            self._pool.submit(self._answer, loop, batch)
+            self._pool.submit(self._answer, loop, part)
+
+    def _shared_out(self, batch: list[_Waiting]) -> list[list[_Waiting]]:
+        """Return a batch in two where both threads are free, else whole."""
+        if self._running or len(batch) < _LEAST_TO_SHARE:
+            return [batch] if batch else []
+        half = len(batch) // 2
+        return [batch[:half], batch[half:]]
 
     def _answer(self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting]) -> None:
         answers = [_finished(waiting.ask, found) for waiting, found in self._found(batch)]
         with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
             loop.call_soon_threadsafe(self._deliver, loop, batch, answers)
+        for waiting, (answer, error) in zip(batch, answers, strict=True):
+            if error is None and waiting.ask.after is not None:
+                waiting.ask.after(answer)
 
     def _found(
         self, batch: list[_Waiting]
@@ -148,7 +159,7 @@ class Gathering:
                 waiting.answer.set_result(answer)
             else:
                 waiting.answer.set_exception(error)
-        if self._waiting and not self._running:
+        if self._waiting:
             self._send(loop)
 
 

@@ -89,7 +89,8 @@ class ExperienceQuestions(KnowledgeQuestions):
             if value is not None:
                 wanted &= Filter(**{name: value})
         if market_phase is not None:
-            wanted &= Filter(attributes={"market_phase": market_phase})
+            phase = episodic.checked_phase(market_phase)
+            wanted &= Filter(attributes={"market_phase": phase})
         query = Query(
             vector=as_vector(state_vector, "state_vector"),
             namespace=namespace,

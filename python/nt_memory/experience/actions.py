@@ -28,7 +28,7 @@ class Action:
     size
         Share of what the agent may put in, 0 to 1.
     parameters
-        Anything more by name: JSON types, bytes and NumPy arrays.
+        Anything more by name: JSON types.
 
     Examples
     --------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nt_memory._shown import shown
-from nt_memory._values import as_vector, finite, mapping, pack, same, texts
+from nt_memory._values import as_vector, finite, mapping, pack, same, texts, unpack
 from nt_memory.clock import from_micros, to_micros
 from nt_memory.errors import DimensionMismatchError, InvalidEmbeddingError
 from nt_memory.experience.actions import Action
@@ -222,8 +222,6 @@ def to_raw(episode: EpisodicMemory, namespace: str, kind: str = KIND) -> RawReco
 
 def from_raw(raw: RawRecord) -> EpisodicMemory:
     """Return the episode of a record, as its version has it."""
-    from nt_memory._native import unpack  # without a frame between: this is done for each hit
-
     made = object.__new__(EpisodicMemory)
     attributes = raw.attributes
     parameters: dict[str, Any] = {}
@@ -256,9 +254,21 @@ def from_raw(raw: RawRecord) -> EpisodicMemory:
     outcome = raw.outcome
     if outcome is not None and outcome.known_at is not None:
         later = {} if outcome.payload is None else unpack(outcome.payload)
-        at = from_micros(outcome.known_at)
+        at = from_micros(later.pop("known_at", outcome.known_at))
         made.__dict__.update(reward=outcome.reward, outcome_known_at=at, **later)
     return made
+
+
+def pinned(raw: RawRecord, now: int) -> RawRecord:
+    """Return the version of an episode that is pinned from now on."""
+    known_at, outcome = max(raw.known_at, now), raw.outcome
+    if outcome is not None and outcome.known_at is not None:
+        later = {} if outcome.payload is None else unpack(outcome.payload)
+        # It shows with this version, and says since when it was known.
+        told = pack({"known_at": outcome.known_at, **later})
+        outcome = replace(outcome, known_at=max(outcome.known_at, known_at), payload=told)
+    tags = raw.tags if PINNED in raw.tags else [*raw.tags, PINNED]
+    return replace(raw, known_at=known_at, outcome=outcome, tags=tags)
 
 
 def _body(episode: EpisodicMemory) -> bytes | None:
@@ -288,9 +298,8 @@ def _check_texts(episode: EpisodicMemory) -> None:
     if not episode.product_id:
         msg = "product_id='': say what was traded, as in 'BTC-USD'"
         raise ValueError(msg)
-    if episode.market_phase is not None and episode.market_phase not in PHASES:
-        msg = f"market_phase={shown(episode.market_phase)}: give one of {', '.join(PHASES)} or None"
-        raise ValueError(msg)
+    if episode.market_phase is not None:
+        checked_phase(episode.market_phase)
     if not isinstance(episode.action, Action):
         msg = f"action={shown(episode.action)}: give an Action, as in Action('BUY')"
         raise TypeError(msg)
@@ -333,6 +342,14 @@ def _checked_outcome(episode: EpisodicMemory) -> dict[str, Any]:
         if after is None
         else state_after(after, len(episode.state_vector)),
     }
+
+
+def checked_phase(phase: str) -> str:
+    """Return a phase of the market; anything else is a ValueError."""
+    if phase in PHASES:
+        return phase
+    msg = f"market_phase={shown(phase)}: give one of {', '.join(PHASES)} or None"
+    raise ValueError(msg)
 
 
 def checked_flag(name: str, value: object) -> bool:

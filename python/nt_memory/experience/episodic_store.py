@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from nt_memory._intake import visible_at
 from nt_memory._recalling import bounds
 from nt_memory._remembering import held_by
 from nt_memory._shown import shown
 from nt_memory._values import as_vector, finite
 from nt_memory._walking import walk
 from nt_memory.clock import micros, to_micros
-from nt_memory.errors import VectorError
+from nt_memory.errors import RecordNotFoundError, VectorError
 from nt_memory.experience import episodic
 from nt_memory.experience._places import agent_namespace, spell
-from nt_memory.experience.episodic import KIND, EpisodicMemory
+from nt_memory.experience.episodic import KIND, PINNED, EpisodicMemory
 from nt_memory.filters import Filter
 from nt_memory.records import STATE
 from nt_memory.store import ExpectNew, Op, Query, Settle, Write
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from nt_memory.clock import Duration
+    from nt_memory.config import VectorSpace
     from nt_memory.store import RawRecord, Vector
     from nt_memory.system import MemorySystem
 
@@ -184,7 +186,7 @@ class EpisodicStore:
         """
         after = next_state_vector
         if after is not None:
-            after = episodic.state_after(after, self._memory.config.spaces[STATE].dim)
+            after = episodic.state_after(after, _states(self._memory).dim)
         outcome = episodic.outcome_of(
             finite("reward", reward),
             after,
@@ -193,6 +195,29 @@ class EpisodicStore:
             terminal=episodic.checked_flag("terminal", terminal),
         )
         return int(self._memory.store.commit([Settle(id, outcome, revise)]).results[0])
+
+    def pin(self, id: str) -> None:
+        """Have an episode kept by every pruning, from the clock's now on.
+
+        Raises
+        ------
+        RecordNotFoundError, ForgottenError
+            There is no such episode (any more).
+        """
+        now = to_micros(self._memory.clock.now())
+        versions = self._memory.store.versions(id)
+        if not versions or versions[-1].kind != KIND:
+            msg = f"id={shown(id)}: there is no such episode"
+            raise RecordNotFoundError(msg)
+        shown_now = self._memory.store.fetch(id)
+        if shown_now is not None and PINNED in shown_now.tags:
+            return
+        later = [raw for raw in versions if visible_at(raw) > now]
+        # What shows first is written last: of versions known at one time, the last one shows.
+        told = sorted(later, key=visible_at, reverse=True)
+        told += [] if shown_now is None else [shown_now]
+        if told:
+            self._memory.store.commit([Write(episodic.pinned(raw, now)) for raw in told])
 
     def get(
         self,
@@ -331,11 +356,20 @@ def _limit(limit: int) -> int:
     return limit
 
 
+def _states(memory: MemorySystem) -> VectorSpace:
+    """Return the space that states lie in."""
+    space = memory.config.spaces.get(STATE)
+    if space is None:
+        msg = "there is no space 'state': open with spaces={..., 'state': VectorSpace(dim=256)}"
+        raise VectorError(msg)
+    return space
+
+
 def _check_encoder(memory: MemorySystem, encoder: Encoder) -> None:
     if not callable(encoder) or not isinstance(getattr(encoder, "id", None), str):
         msg = f"encoder={shown(encoder)}: give a callable with an id"
         raise TypeError(msg)
-    known = memory.config.spaces[STATE].encoder
+    known = _states(memory).encoder
     if known not in {None, encoder.id}:
         msg = (
             f"encoder {encoder.id!r}, but the vectors of the space 'state' are by {known!r}: "

@@ -16,7 +16,7 @@ from nt_memory.filters import Filter, ge
 from nt_memory.store import Query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     import numpy.typing as npt
@@ -120,7 +120,7 @@ class KnowledgeQuestions(Questions):
             )
             queries.append(replace(before, order_by="-known_at", top_k=_EARLIER))
 
-        asks = [self._counted(query, as_of, recorded_by) for query in queries[:2]]
+        asks = [self._told(query, as_of) for query in queries[:2]]
 
         def finish(results: Sequence[SearchResult]) -> RegimeKnowledge:
             regimes, strategies = (
@@ -137,7 +137,7 @@ class KnowledgeQuestions(Questions):
                 regimes, strategies, _transitions(regimes, current_regime), arrivals
             )
 
-        return Ask(tuple(queries), finish)
+        return Ask(tuple(queries), finish, self._counts(as_of, recorded_by))
 
     def retrieve_similar_regimes(
         self,
@@ -162,7 +162,8 @@ class KnowledgeQuestions(Questions):
         query = self._entries(Filter(), "REGIME", (agent_id, as_of, recorded_by))
         vector = as_vector(feature_vector, "feature_vector")
         query = replace(query, vector=vector, top_k=checked_top_k(top_k))
-        return self._counted(query, as_of, recorded_by)
+        ask = self._told(query, as_of)
+        return Ask(ask.queries, ask.finish, self._counts(as_of, recorded_by))
 
     def find_similar_pattern(
         self,
@@ -223,24 +224,23 @@ class KnowledgeQuestions(Questions):
             **self.ranking(),
         )
 
-    def _counted(
-        self, query: Query, as_of: datetime | None, recorded_by: datetime | int | None
-    ) -> Ask[Retrieval[SemanticMemory]]:
-        """Return the search of entries that tells how often each was retrieved, and counts."""
+    def _told(self, query: Query, as_of: datetime | None) -> Ask[Retrieval[SemanticMemory]]:
+        """Return the search of entries that tells how often each was retrieved."""
         accesses = Accesses(self.memory)
 
         def read(raw: RawRecord) -> SemanticMemory:
             return semantic.from_raw(raw, accesses.told(raw.id, as_of))
 
-        ask = self.ask(query, read)
+        return self.ask(query, read)
 
-        def finish(results: Sequence[SearchResult]) -> Retrieval[SemanticMemory]:
-            found = ask.finish(results)
-            if as_of is None and recorded_by is None:
-                accesses.note(entry.memory_id for entry in found)
-            return found
-
-        return Ask(ask.queries, finish)
+    def _counts(
+        self, as_of: datetime | None, recorded_by: datetime | int | None
+    ) -> Callable[[Iterable[SemanticMemory]], None] | None:
+        """Return what counts the entries of an answer; None where that is about the past."""
+        if as_of is not None or recorded_by is not None or not self.log:
+            return None
+        accesses = Accesses(self.memory)
+        return lambda found: accesses.note(entry.memory_id for entry in found)
 
 
 def _transitions(entries: Any, regime: str) -> dict[str, float]:

@@ -38,7 +38,10 @@ def _now(
     @functools.wraps(question)
     def call(self: MemoryRetrievalService, /, *args: P.args, **kwargs: P.kwargs) -> R:
         ask = question(self.questions, *args, **kwargs)
-        return ask.finish(searched(self.questions.memory.store, ask.queries))
+        answer = ask.finish(searched(self.questions.memory.store, ask.queries))
+        if ask.after is not None:
+            ask.after(answer)
+        return answer
 
     return call
 
@@ -70,7 +73,8 @@ class MemoryRetrievalService:
     half_life
         Age at which recency is one half; None leaves recency out.
     log
-        Keep what is needed for `MemorySystem.replay` and for feedback.
+        Keep what is needed for `MemorySystem.replay` and for feedback, and count which
+        knowledge was retrieved; a count waits for the disk.
 
     Examples
     --------
@@ -121,7 +125,7 @@ class AsyncMemoryRetrievalService:
     Parameters
     ----------
     service
-        What it stands on.
+        What it stands on: of an `AsyncMemorySystem`, ``MemoryRetrievalService(memory.sync)``.
     batching
         False asks each question by itself.
 
@@ -132,7 +136,8 @@ class AsyncMemoryRetrievalService:
 
     Examples
     --------
-    >>>     >>> import numpy as np
+    >>> import asyncio
+    >>> import numpy as np
     >>> from nt_memory import AsyncMemoryRetrievalService, MemoryRetrievalService, MemorySystem
     >>> async def main(memory):
     ...     async with AsyncMemoryRetrievalService(MemoryRetrievalService(memory)) as service:
