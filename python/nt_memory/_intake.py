@@ -86,7 +86,8 @@ class Intake:
                 f"{shown(from_micros(before.as_of))}: give that time or a later one"
             )
             raise ValueError(msg)
-        return Turn(self._store, before, Mark(at, _commits(self._store), now), self._namespace, row)
+        mark = Mark(at, _commits(self._store, self._namespace), now)
+        return Turn(self._store, before, mark, self._namespace, row)
 
     def _row(self) -> bytes | None:
         return self._store.get(self._namespace, KEY)
@@ -165,6 +166,6 @@ def _mark(row: bytes | None) -> Mark | None:
     return Mark(**{**told, "waiting": tuple(told["waiting"])})
 
 
-def _commits(store: Store) -> int:
-    """Return the number of the last commit, as a search sees it."""
-    return store.vector_search(Query(top_k=1, bodies=False)).commit
+def _commits(store: Store, namespace: str) -> int:
+    """Return the number of the last commit, as a search of a small place sees it."""
+    return store.vector_search(Query(namespace=namespace, top_k=1, bodies=False)).commit
