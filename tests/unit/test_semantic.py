@@ -39,7 +39,7 @@ def test_an_entry_comes_back_as_it_was_stored(memory):
     given = entry(**FULL)
     id_ = SemanticStore(memory).add(given)
     found = SemanticStore(memory).get(id_)
-    assert found == replace(given, memory_id=id_, known_at=day(0))
+    assert found == replace(given, memory_id=id_, known_at=day(3))
     assert (found.sharpe_ratio, found.max_drawdown) == (
         PERFORMANCE.sharpe,
         PERFORMANCE.max_drawdown,
@@ -105,6 +105,19 @@ def test_an_entry_is_known_from_when_it_is_told(memory):
     id_ = store.add(regime(), known_at=day(3))
     assert store.get(id_, as_of=day(2)) is None
     assert store.get(id_, as_of=day(3)).known_at == day(3)
+
+
+def test_what_it_came_to_is_not_known_before(memory):
+    store = SemanticStore(memory)
+    learned = entry(historical_performance=PERFORMANCE)
+    id_ = store.add(learned)
+    assert store.get(id_, as_of=day(2.9)) is None
+    assert store.get(id_, as_of=day(3)).historical_performance == PERFORMANCE
+    assert store.get(store.add(replace(learned, created_at=day(5)))).known_at == day(5)
+    for write in (store.add, store.update):
+        with pytest.raises(ValueError, match="known_at="):
+            write(replace(store.get(id_), memory_id=id_), day(2))
+    assert len(memory.store.versions(id_)) == 1
 
 
 def test_several_are_one_batch(memory):

@@ -8,7 +8,7 @@ from nt_memory._recalling import bounds
 from nt_memory._remembering import held_by
 from nt_memory._shown import shown
 from nt_memory._walking import walk
-from nt_memory.clock import to_micros
+from nt_memory.clock import from_micros, to_micros
 from nt_memory.errors import RecordNotFoundError
 from nt_memory.experience import semantic
 from nt_memory.experience._accesses import Accesses
@@ -69,7 +69,8 @@ class SemanticStore:
         entry
             What was learned.
         known_at
-            From when it could be known; its ``created_at`` by default.
+            From when it could be known; its ``created_at`` by default, or the last return
+            of its performance where that became known later.
 
         Raises
         ------
@@ -79,6 +80,8 @@ class SemanticStore:
             ``concept_vector`` does not fit the space "state".
         ConflictError
             There is a record with this ``memory_id``: `update` it.
+        ValueError
+            ``known_at`` lies before the last return of its performance.
         """
         return self.add_many([entry], known_at)[0]
 
@@ -107,7 +110,8 @@ class SemanticStore:
         RecordNotFoundError
             There is no entry with this id.
         ValueError
-            It belongs to another agent.
+            It belongs to another agent, or ``known_at`` lies before the last return of its
+            performance.
         """
         _checked(entry)
         if not entry.memory_id or not self._memory.store.versions(entry.memory_id):
@@ -223,8 +227,18 @@ class SemanticStore:
         )
 
     def _raw(self, entry: SemanticMemory, known_at: int | None) -> RawRecord:
-        at = to_micros(entry.created_at) if known_at is None else known_at
-        return semantic.to_raw(entry, namespace_of(entry.agent_id), at)
+        last = entry.historical_performance.last
+        # What it came to cannot be known before it came to it.
+        least = to_micros(entry.created_at if last is None else max(entry.created_at, last))
+        if known_at is None:
+            known_at = least
+        elif last is not None and known_at < to_micros(last):
+            msg = (
+                f"known_at={shown(from_micros(known_at))}, but the last return of "
+                f"historical_performance became known at {shown(last)}: give no earlier time"
+            )
+            raise ValueError(msg)
+        return semantic.to_raw(entry, namespace_of(entry.agent_id), known_at)
 
 
 def namespace_of(agent_id: str | None) -> str:

@@ -28,7 +28,8 @@ class Session:
 
     Made by `MemorySystem.session`.  What it holds is in process until `checkpoint`,
     which writes all of it at once; whoever asks for the session later has it as it was
-    at the last checkpoint.
+    at the last checkpoint.  A checkpoint waits for the disk: in an event loop, let
+    `asyncio.to_thread` make it.
 
     Parameters
     ----------
