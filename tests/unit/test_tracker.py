@@ -111,9 +111,13 @@ def test_tracking_again_without_news_writes_nothing(memory, tracker):
 def test_one_that_was_read_goes_on_where_it_was(tracker):
     made = tracker.start("hedge", symbol="SPY")
     again = tracker.get(made.id)
-    again.add_action("buy", predicted_outcome=1.0, at=day(11))
+    assert again.add_action("buy", predicted_outcome=1.0) == 0
+    assert again.actions[0].at == day(10)
     tracker.complete(again, day(11))
     assert tracker.get(made.id, as_of=day(12)) == again
+    (listed,) = tracker.completed(as_of=day(12))
+    listed.add_outcome(1.0, known_at=day(11))
+    assert tracker.get(tracker.track(listed), as_of=day(12)).score() == 1.0
 
 
 def test_several_are_tracked_in_one_batch(memory, tracker):

@@ -22,6 +22,7 @@ from nt_memory.store import Op, RawOutcome, RawRecord, Settle, Write
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nt_memory.clock import Clock
     from nt_memory.store import Attribute, Vector
 
 KIND = "trajectory"
@@ -61,14 +62,16 @@ def tracked(trajectory: Trajectory) -> None:
     trajectory.tracked_outcomes = len(trajectory.outcomes)
 
 
-def read(raw: RawRecord) -> Trajectory:
+def read(raw: RawRecord, clock: Clock | None = None) -> Trajectory:
     """Return the trajectory of a record, with the outcomes that its version has."""
     body = unpack(raw.payload or b"")
     outcomes = unpack(raw.outcome.payload) if raw.outcome and raw.outcome.payload else []
-    return assemble(raw.id, {**body, "outcomes": outcomes}, _rows(body["vectors"]))
+    return assemble(raw.id, {**body, "outcomes": outcomes}, _rows(body["vectors"]), clock)
 
 
-def assemble(id_: str, body: dict[str, Any], vectors: Sequence[Vector]) -> Trajectory:
+def assemble(
+    id_: str, body: dict[str, Any], vectors: Sequence[Vector], clock: Clock | None = None
+) -> Trajectory:
     """Return a trajectory from its plain parts and the vectors of its observations, in order."""
     made = Trajectory(
         body["agent_id"],
@@ -77,6 +80,7 @@ def assemble(id_: str, body: dict[str, Any], vectors: Sequence[Vector]) -> Traje
         symbol=body["symbol"],
         regime=body["regime"],
         metadata=body["metadata"],
+        clock=clock,
     )
     waiting = iter(vectors)
     made.observations = [

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from nt_memory._handle import Handle
     from nt_memory.reasoning.blocks import WindowEncoder
+    from nt_memory.store import RawRecord
 
 
 class TrajectoryTracker:
@@ -130,7 +131,7 @@ class TrajectoryTracker:
             if recorded_by is not None:
                 raise
             return self._blocks.get(id, at)
-        return None if raw is None or raw.kind != _form.KIND else _form.read(raw)
+        return None if raw is None or raw.kind != _form.KIND else self._read(raw)
 
     def forget(self, ids: Iterable[str]) -> int:
         """Erase trajectories, those in blocks as well; return how many.
@@ -192,7 +193,11 @@ class TrajectoryTracker:
     def _walk(
         self, agent_id: str | None, as_of: datetime | None, wanted: Filter
     ) -> Iterator[Trajectory]:
-        return map(_form.read, walk(self._memory.store, self._query(agent_id, as_of, wanted)))
+        return map(self._read, walk(self._memory.store, self._query(agent_id, as_of, wanted)))
+
+    def _read(self, raw: RawRecord) -> Trajectory:
+        """Return a trajectory that goes on by the memory's clock."""
+        return _form.read(raw, self._memory.clock)
 
     def _query(self, agent_id: str | None, as_of: datetime | None, wanted: Filter) -> Query:
         return Query(

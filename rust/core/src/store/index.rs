@@ -14,7 +14,7 @@ use super::search::{Found, Prepared};
 use crate::tier::vector::VectorStore;
 
 /// Candidates below which a scan is quick enough.
-const SCAN_BELOW: usize = 20_000;
+const SCAN_BELOW: usize = 10_000;
 /// The same of candidates that are few of all.
 const SCAN_FEW_BELOW: usize = 28_000;
 /// Few of all: the ways between them are long, and a walk keeps half as many again.
