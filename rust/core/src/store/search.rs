@@ -97,7 +97,8 @@ impl Store {
     /// Fetch the records where they are asked for; `None` where one is being forgotten.
     fn complete(&self, query: &Query, result: Option<SearchResult>) -> Result<Option<SearchResult>> {
         let Some(mut result) = result else { return Ok(None) };
-        Ok((!query.bodies || self.attach(&mut result.matches)?).then_some(result))
+        let mut matches: Vec<&mut Match> = result.matches.iter_mut().collect();
+        Ok((!query.bodies || self.attach(&mut matches)?).then_some(result))
     }
 
     /// Ids of all records that pass a filter, whenever they show: by their greatest version,
@@ -141,10 +142,10 @@ impl Store {
 
     fn search_some(&self, queries: &[Query], now: i64) -> Result<Vec<SearchResult>> {
         for _ in 0..ATTEMPTS {
-            if let Some(ranked) = self.ranked_some(queries, now)? {
-                let complete = |(query, result)| self.complete(query, Some(result));
-                let answered: Result<Option<Vec<_>>> = queries.iter().zip(ranked).map(complete).collect();
-                if let Some(results) = answered? {
+            if let Some(mut results) = self.ranked_some(queries, now)? {
+                let with_bodies = results.iter_mut().zip(queries).filter(|(_, query)| query.bodies);
+                let mut matches: Vec<&mut Match> = with_bodies.flat_map(|(result, _)| &mut result.matches).collect();
+                if self.attach(&mut matches)? {
                     return Ok(results);
                 }
             }
@@ -213,7 +214,7 @@ impl Store {
     }
 
     /// Fetch the records of all matches; `false` where one is being forgotten.
-    fn attach(&self, matches: &mut [Match]) -> Result<bool> {
+    fn attach(&self, matches: &mut [&mut Match]) -> Result<bool> {
         let wanted: Vec<(&str, u32)> = matches.iter().map(|found| (found.id.as_str(), found.version)).collect();
         let Some(records) = self.inner.records(&wanted)? else { return Ok(false) };
         for (found, record) in matches.iter_mut().zip(records) {
