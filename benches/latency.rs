@@ -210,6 +210,7 @@ fn query(vector: &[f32], filter: Option<Filter>) -> Query {
         half_life: Some(3.6e9),
         weights: Weights { similarity: 0.6, recency: 0.2, importance: 0.1, outcome: 0.1 },
         order_by: None,
+        after: None,
         diversity: 0.0,
         min_trust: None,
         exact: None,
