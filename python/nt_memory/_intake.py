@@ -15,23 +15,23 @@ from nt_memory._shown import shown
 from nt_memory._values import pack, unpack
 from nt_memory._walking import walk
 from nt_memory.clock import from_micros, to_micros
-from nt_memory.errors import ForgottenError
+from nt_memory.errors import ForgottenError, HorizonError
 from nt_memory.filters import Filter, ge, gt
-from nt_memory.store import Expect, Op, Put, Query
+from nt_memory.store import Expect, Op, Put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from nt_memory.clock import Clock
-    from nt_memory.store import RawRecord, Store
+    from nt_memory.store import Query, RawRecord, Store
 
 KEY = "mark"
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment of a store: the time asked for, the last commit seen, when that was looked up.
+    """A moment of a store: the time asked for, the last commit seen, when that was recorded.
 
     ``waiting`` are ids of what was seen and put off.
     """
@@ -40,6 +40,11 @@ class Mark:
     commit: int
     at: int
     waiting: tuple[str, ...] = ()
+
+    def covers(self, shown_from: int, raw: RawRecord) -> bool:
+        """Whether a version had been seen, and was not put off."""
+        seen = shown_from <= self.as_of and raw.commit <= self.commit
+        return seen and raw.id not in self.waiting
 
     def fetch(self, store: Store, id_: str) -> RawRecord | None:
         """Return what was shown of a record at this mark."""
@@ -74,19 +79,27 @@ class Intake:
         Raises
         ------
         ValueError
-            The time lies before that of the last turn: what was learnt since would
-            have to be unlearnt.
+            The time is yet to come, or lies before that of the last turn: what was learnt
+            since would have to be unlearnt.
+        ConflictError
+            Another turn ended at this moment.
         """
         row = self._row()
-        before, now = _mark(row), to_micros(self._clock.now())
-        at = now if as_of is None else to_micros(as_of, "as_of")
+        before = _mark(row)
+        now = self._clock.now()
+        at = to_micros(now if as_of is None else as_of, "as_of")
+        if at > to_micros(now):
+            msg = f"as_of={shown(from_micros(at))} is later than now, {shown(now)}: wait for it"
+            raise ValueError(msg)
         if before is not None and at < before.as_of:
             msg = (
                 f"as_of={shown(from_micros(at))} is before the last turn, as of "
                 f"{shown(from_micros(before.as_of))}: give that time or a later one"
             )
             raise ValueError(msg)
-        mark = Mark(at, _commits(self._store, self._namespace), now)
+        # A commit of its own: whatever is committed later was not recorded before it.
+        seen = self._store.commit([Expect(self._namespace, KEY, row)])
+        mark = Mark(at, seen.number, seen.recorded_at)
         return Turn(self._store, before, mark, self._namespace, row)
 
     def _row(self) -> bytes | None:
@@ -138,10 +151,10 @@ class Turn:
         return [Expect(self.namespace, KEY, self.row), Put(self.namespace, KEY, row)]
 
     def _shown(self, id_: str) -> RawRecord | None:
-        """Return a record as it shows now; None where it was forgotten meanwhile."""
+        """Return a record as it shows now; None where it is gone meanwhile."""
         try:
             return self.now.fetch(self.store, id_)
-        except ForgottenError:
+        except (ForgottenError, HorizonError):
             return None
 
     def _late(self, tree: Any) -> Any:
@@ -164,8 +177,3 @@ def _mark(row: bytes | None) -> Mark | None:
         return None
     told = unpack(row)
     return Mark(**{**told, "waiting": tuple(told["waiting"])})
-
-
-def _commits(store: Store, namespace: str) -> int:
-    """Return the number of the last commit, as a search of a small place sees it."""
-    return store.vector_search(Query(namespace=namespace, top_k=1, bodies=False)).commit

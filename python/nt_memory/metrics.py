@@ -23,11 +23,16 @@ if TYPE_CHECKING:
     from nt_memory.market import Floats
 
 BARS_A_YEAR = 252
+# Returns and rewards up to this have squares, and sums of them, that are numbers.
+LARGEST = 1e100
+# Wealth beyond this is told as this: products of it stay finite.
+_MOST = 1e150
 
 
 def equity_curve(returns: Floats) -> Floats:
     """Compound returns into the value of 1 after each bar."""
-    curve: Floats = np.multiply.accumulate(1.0 + returns)
+    # A loss of all and more leaves nothing.
+    curve: Floats = np.multiply.accumulate(np.maximum(1.0 + returns, 0.0))
     return curve
 
 
@@ -47,8 +52,8 @@ def sharpe_ratio(returns: Floats) -> float:
     """Divide the mean by the sample standard deviation, annualised; 0 where nothing moved."""
     if len(returns) < 2:
         return 0.0
-    deviation = returns.std(ddof=1)
-    return float(returns.mean() / deviation * np.sqrt(BARS_A_YEAR)) if deviation > 0 else 0.0
+    deviation, mean = float(returns.std(ddof=1)), float(returns.mean())
+    return mean / deviation * math.sqrt(BARS_A_YEAR) if _varies(deviation, mean) else 0.0
 
 
 def sortino_ratio(returns: Floats) -> float:
@@ -150,9 +155,10 @@ class PerformanceMetrics:
         if r.shape != (len(at),):
             msg = f"returns has shape {r.shape}, times has {len(at)}: give one time a return"
             raise ValueError(msg)
-        if not np.isfinite(r).all():
-            bad = int(np.flatnonzero(~np.isfinite(r))[0])
-            msg = f"returns[{bad}]={shown(float(r[bad]))}: give finite numbers"
+        beyond = ~(np.abs(r) <= LARGEST)  # NaN is no number within
+        if beyond.any():
+            bad = int(np.flatnonzero(beyond)[0])
+            msg = f"returns[{bad}]={shown(float(r[bad]))}: give numbers up to {LARGEST:g}"
             raise ValueError(msg)
         if any(later < earlier for earlier, later in itertools.pairwise(at)):
             msg = "times go back: give the returns in the order in which they became known"
@@ -194,8 +200,8 @@ class PerformanceMetrics:
     @property
     def sharpe(self) -> float:
         """Mean over standard deviation, annualised; 0 where nothing varied."""
-        deviation = self.std_return
-        return self.mean_return / deviation * math.sqrt(BARS_A_YEAR) if deviation > 0.0 else 0.0
+        deviation, mean = self.std_return, self.mean_return
+        return mean / deviation * math.sqrt(BARS_A_YEAR) if _varies(deviation, mean) else 0.0
 
     @property
     def sortino(self) -> float:
@@ -216,13 +222,13 @@ class PerformanceMetrics:
             spread=self.spread + later.spread + gap * gap * self.n * later.n / n,
             wins=self.wins + later.wins,
             downside=self.downside + later.downside,
-            growth=self.growth * later.growth,
-            peak=max(self.peak, self.growth * later.peak),
+            growth=min(self.growth * later.growth, _MOST),
+            peak=min(max(self.peak, self.growth * later.peak), _MOST),
             trough=min(self.trough, self.growth * later.trough),
             max_drawdown=min(
                 self.max_drawdown,
                 later.max_drawdown,
-                self.growth * later.trough / self.peak - 1.0,
+                self.growth / self.peak * later.trough - 1.0,
             ),
             first=min(filter(None, (self.first, later.first))),
             last=max(filter(None, (self.last, later.last))),
@@ -245,7 +251,14 @@ class PerformanceMetrics:
         return cls(**{**fields, **times})
 
 
+def _varies(deviation: float, mean: float) -> bool:
+    """Whether a deviation is more than the rounding of one and the same number."""
+    return deviation > 1e-12 * abs(mean)
+
+
 def _compound(returns: Floats) -> Floats:
-    # A loss of all and more leaves nothing.
-    curve: Floats = np.multiply.accumulate(np.maximum(1.0 + returns, 0.0))
+    """Return what 1 becomes; a loss of all and more leaves nothing, and gains are bounded."""
+    with np.errstate(divide="ignore"):
+        steps = np.log1p(np.maximum(returns, -1.0))
+    curve: Floats = np.exp(np.minimum(np.cumsum(steps), math.log(_MOST)))
     return curve

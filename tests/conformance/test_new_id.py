@@ -1,6 +1,6 @@
 """new_id: ULIDs, which follow from seed, opening and counter under a manual clock."""
 
-from conformance.builders import START, write
+from conformance.builders import START, forget, write
 from stores import SEED
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -34,3 +34,11 @@ def test_an_id_begins_with_the_time(store, clock):
 def test_a_record_without_an_id_takes_the_next(store):
     store.new_id()
     assert write(store, "") == expected(1)
+
+
+def test_an_id_that_is_taken_is_passed_over(store):
+    write(store, expected(0))
+    write(store, expected(2))
+    forget(store, expected(2))
+    assert store.new_id() == expected(1)
+    assert write(store, "") == expected(3)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from builders import day
 from conftest import open_memory
 from nt_memory import Action, EpisodicMemory, EpisodicStore, ManualClock, SemanticStore
+from nt_memory.clock import to_micros
 from nt_memory.experience.lifecycle import MemoryLifecycle
 from trajectories import near
 
@@ -98,9 +99,9 @@ def test_each_night_and_once_for_all_nights_come_to_the_same(history):
 
 def test_a_run_that_takes_all_nights_as_one_is_caught():
     class Careless(MemoryLifecycle):
-        def _next_end(self, at):
-            end = super()._next_end(at)
-            return None if end is None else at - at % self._window
+        def _first_end(self):
+            end = super()._first_end()
+            return None if end is None else self._end_of(to_micros(day(NIGHTS + 2)))
 
     history = [(n % 4, 0, 0, "BUY", 0.01) for n in range(12)]
     assert each_night(history) == once(history)

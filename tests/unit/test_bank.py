@@ -1,6 +1,7 @@
 """Lessons in words, and the loop of feedback."""
 
 import math
+from datetime import timedelta
 
 import pytest
 
@@ -9,7 +10,10 @@ from nt_memory import (
     ConflictError,
     FeedbackLoop,
     Filter,
+    MemoryDistiller,
     MemoryItem,
+    MemorySystem,
+    Outcome,
     ReasoningBank,
     RuleExtractor,
     Trajectory,
@@ -143,17 +147,15 @@ def test_an_extractor_that_fails_is_told_and_tried_again(memory, answer, told):
     assert bank.extraction.run().items == ()
 
 
-def test_an_extractor_has_a_method():
+def test_an_extractor_may_be_a_function(memory):
+    bank = ReasoningBank(memory, extractor=lambda trajectory, verdict: [GOOD])
+    bank.tracker.track(decided(0, reward=-1.0))
+    assert titles(bank.learn().extraction.items) == ["a"]
+
+
+def test_an_extractor_can_be_called(memory):
     with pytest.raises(TypeError, match="give an Extractor"):
-        ReasoningBank.__init__(object.__new__(ReasoningBank), _Plain(), extractor=lambda _: [])
-
-
-class _Plain:
-    """As much of a memory as is looked at before the extractor."""
-
-    clock = None
-    store = None
-    agent_id = None
+        ReasoningBank(memory, extractor="a model")
 
 
 @pytest.mark.parametrize(
@@ -351,3 +353,111 @@ def test_a_trajectory_without_observations_teaches_too(memory):
     (item,) = bank.learn().extraction.items
     assert item.content.startswith("On 2024-01-02.")
     assert not math.isnan(item.confidence)
+
+
+# --- what could go wrong ----------------------------------------------------
+
+
+def test_rubbish_of_others_stops_nobody(memory):
+    bank = ReasoningBank(memory)
+    for kind in ("trajectory", "memory_item"):
+        forged = record(namespace="swarm/mallory/x", kind=kind, agent_id="hedge", text="buy SPY")
+        memory.remember(forged)
+    bank.tracker.track(decided(0, reward=-1.0, symbol="SPY"))
+    assert len(bank.learn().extraction.items) == 1
+    assert titles(bank.retrieve("buy SPY")) == ["buy SPY: went the other way"]
+
+
+def test_an_agent_that_cites_what_it_may_only_read_goes_on(clock):
+    with MemorySystem(":memory:", clock=clock) as memory:
+        memory.remember(record(id="s", namespace="shared/notes"))
+        hedge = memory.agent("hedge")
+        bank = ReasoningBank(hedge, agent_id="hedge")
+        used = decided(9, reward=0.02, known=10, vector=None)
+        used.cite(hedge.recall(namespace="shared", order_by="event_time").id)
+        bank.tracker.track(used)
+        learnt = bank.learn()
+        assert (learnt.feedback.verdicts, learnt.feedback.lost) == (1, 1)
+        assert len(learnt.extraction.items) == 1
+        assert memory.get_record("s").version == 0
+
+
+def test_a_weight_stays_when_a_pending_outcome_shows(memory, clock):
+    memory.remember(record(id="a", outcome=Outcome(3.0, known_at=day(20))))
+    ReasoningBank(memory).tracker.track(
+        cited(10, recalled(memory, "a"), predicted=1.0, reward=1.0, known=10)
+    )
+    FeedbackLoop(memory).run()
+    clock.set(day(21))
+    now = memory.get_record("a")
+    assert (now.importance, now.outcome.reward) == (pytest.approx(4 / 3), 3.0)
+
+
+def test_distilling_does_not_undo_a_weight(memory, clock):
+    bank = ReasoningBank(memory)
+    bank.tracker.track_many([decided(n, reward=0.5, vector=near(0, n)) for n in range(3)])
+    (pattern,) = bank.distiller.distill(as_of=day(8)).patterns
+    used = cited(9, memory.recall(filter=Filter(kind="pattern")).id, reward=0.02, vector=near(0, 9))
+    bank.tracker.track_many([used, decided(8, reward=0.5, vector=near(0, 8))])
+    bank.feedback.run()
+    with pytest.raises(ValueError, match="was weighed, as of"):
+        bank.distiller.distill(as_of=day(10) - timedelta(hours=1))
+    clock.advance(DAY)
+    bank.distiller.distill()
+    now = bank.distiller.get(pattern.id)
+    assert (now.n, now.good) == (5, 1)
+
+
+def test_a_lesson_is_about_the_action_that_is_judged(memory):
+    made = Trajectory("hedge", start_time=day(0), symbol="SPY")
+    made.add_observation({"rsi": 20}, axis(0), at=day(0))
+    made.add_action("buy", predicted_outcome=0.02, at=day(0))
+    made.add_observation({"rsi": 90}, axis(1), at=day(1))
+    made.add_action("close", at=day(1))
+    made.complete(day(1))
+    made.add_outcome(-0.05, known_at=day(2))
+    bank = ReasoningBank(memory, distiller=MemoryDistiller(memory, min_trajectories=2))
+    other = decided(0, reward=-0.05, vector=axis(0), data={"rsi": 22})
+    bank.tracker.track_many([made, other])
+    learnt = bank.learn()
+    item = next(each for each in learnt.extraction.items if each.trajectory_id == made.id)
+    assert item.title == "buy SPY: went the other way"
+    assert "rsi 20" in item.content
+    (pattern,) = learnt.distillation.patterns
+    assert pattern.pattern_type == "buy"
+    assert pattern.conditions.ranges["rsi"] == (20.0, 22.0, 21.0, 2)
+    assert pattern.centroid.tolist() == axis(0)
+
+
+def test_a_lesson_that_cannot_be_stored_is_told_and_the_others_go_on(memory):
+    answers = [[MemoryItem("bad \ud800", "b", "c", "success")], [GOOD]]
+    bank = ReasoningBank(memory, extractor=lambda *_: answers.pop(0))
+    bank.tracker.track_many([decided(n, reward=-1.0) for n in range(2)])
+    done = bank.extraction.run()
+    assert (len(done.failed), len(done.items)) == (1, 1)
+
+
+def test_nothing_is_learnt_of_a_time_to_come(memory):
+    with pytest.raises(ValueError, match="is later than now"):
+        ReasoningBank(memory).learn(as_of=day(5000))
+    ReasoningBank(memory).learn()
+
+
+def test_tiny_vectors_have_a_direction(memory):
+    bank = ReasoningBank(memory)
+    bank.tracker.track_many(
+        [decided(n, reward=0.5, vector=[1e-25, 0.0, 0.0, 0.0]) for n in range(3)]
+    )
+    (pattern,) = bank.learn().distillation.patterns
+    assert pattern.centroid.tolist() == axis(0)
+
+
+def test_retention_stops_no_turn(memory, clock):
+    memory.configure_namespace("swarm/hedge/trajectories", retention=30 * DAY)
+    bank = ReasoningBank(memory)
+    bank.tracker.track_many([decided(n, reward=0.5) for n in range(3)])
+    (pattern,) = bank.learn().distillation.patterns
+    clock.set(day(60))
+    bank.tracker.track_many([decided(58, reward=0.5) for _ in range(3)])
+    assert bank.learn().distillation.members == 3
+    assert bank.distiller.inflate(bank.distiller.get(pattern.id)).trajectories

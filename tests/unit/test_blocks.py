@@ -1,20 +1,24 @@
 """Compression: what is replaced comes back to the bit."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from builders import axis, day
 from nt_memory import (
+    CorruptionError,
     Filter,
     ForgottenError,
     MemoryDistiller,
     MemorySystem,
     RecordNotFoundError,
+    RuleExtractor,
     Trajectory,
     TrajectoryTracker,
 )
+from nt_memory.reasoning import ItemExtraction
 from trajectories import decided, near
 
 DAY = 86_400.0
@@ -230,3 +234,94 @@ def test_compressed_ones_are_there_after_a_restart(tmp_path, clock):
         tracker = TrajectoryTracker(memory)
         assert [tracker.get(each.id) for each in made] == made
         assert memory.verify() == []
+
+
+def test_blocks_without_any_vector_come_back(memory, tracker):
+    rebuilt = [windowed(n) for n in range(4)]
+    bare = [decided(n, data=None, reward=0.1) for n in range(3)]
+    tracker.track_many([*rebuilt, *bare])
+    distiller = MemoryDistiller(memory, encoder=Windows())
+    distiller.distill()
+    assert distiller.compress(DAY).rebuilt == 4
+    again = TrajectoryTracker(memory, encoder=Windows())
+    assert [again.get(each.id) for each in (*rebuilt, *bare)] == [*rebuilt, *bare]
+
+
+def test_an_encoder_that_changed_under_its_name_is_told(memory, tracker):
+    made = [windowed(n) for n in range(4)]
+    tracker.track_many(made)
+    distiller = MemoryDistiller(memory, encoder=Windows())
+    distiller.distill()
+    distiller.compress(DAY)
+    with pytest.raises(CorruptionError, match="does not rebuild"):
+        TrajectoryTracker(memory, encoder=Windows(off=1.0)).get(made[0].id)
+
+
+def test_an_outcome_that_is_told_in_advance_keeps_its_trajectory(tracker, distiller, clock):
+    early = [decided(n, reward=0.1) for n in range(3)]
+    late = Trajectory("hedge", start_time=day(0))
+    late.add_observation({}, axis(0), at=day(0))
+    late.add_action("look", at=day(0))
+    late.add_action("buy", predicted_outcome=0.1, at=day(0))
+    late.complete(day(0))
+    late.add_outcome(0.1, known_at=day(1))
+    late.add_outcome(0.5, known_at=day(20), action=0)
+    tracker.track_many([*early, late])
+    distiller.distill()
+    assert distiller.compress(DAY).trajectories == 3
+    clock.set(day(30))
+    assert tracker.get(late.id) == late
+
+
+def test_what_is_told_during_a_compression_is_not_lost(tracker, distiller):
+    made = [decided(n % 5, reward=0.1, vector=near(0, n)) for n in range(1500)]
+    tracker.track_many(made)
+    distiller.distill()
+
+    def meanwhile(_):
+        made[1404].cite("01LATE")
+        tracker.track(made[1404])
+
+    distiller.compress(DAY, progress=meanwhile)
+    assert tracker.get(made[1404].id) == made[1404]
+
+
+def test_two_compressions_at_once_put_nothing_away_twice(memory, tracker, distiller):
+    tracker.track_many([decided(n % 5, reward=0.1, vector=near(0, n)) for n in range(1500)])
+    distiller.distill()
+
+    def meanwhile(_):
+        MemoryDistiller(memory, agent_id="hedge").compress(DAY)
+
+    assert distiller.compress(DAY, progress=meanwhile).trajectories == 1000
+    assert tracker.count() == 1500
+
+
+def test_many_forget_at_once(memory, tracker, distiller):
+    made = filled(tracker, distiller, 8)
+    distiller.compress(DAY)
+    gone = [each.id for each in made[::2]]
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(lambda id_: TrajectoryTracker(memory).forget([id_]), gone))
+    assert told == [1] * len(gone)
+    assert tracker.count() == len(made) - len(gone)
+    for id_ in gone:
+        with pytest.raises(ForgottenError):
+            tracker.get(id_)
+
+
+def test_what_others_have_not_taken_in_is_not_compressed(memory, tracker, distiller):
+    tracker.track_many([decided(n, reward=-1.0) for n in range(3)])
+    down = [RuntimeError("no model")] * 3
+
+    def extract(trajectory, verdict):
+        if down:
+            raise down.pop()
+        return RuleExtractor().extract(trajectory, verdict)
+
+    extraction = ItemExtraction(memory, extractor=extract)
+    assert len(extraction.run().failed) == 3
+    distiller.distill()
+    assert distiller.compress(DAY).trajectories == 0
+    assert len(extraction.run().items) == 3
+    assert distiller.compress(DAY).trajectories == 3

@@ -1,25 +1,30 @@
 """Episodes become knowledge, and what is old or poor goes."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from builders import axis, day
+from builders import axis, day, record
+from conftest import open_memory
 from nt_memory import (
     Action,
     Bars,
     ConflictError,
     EpisodicMemory,
     EpisodicStore,
+    FeedbackLoop,
     Filter,
     ForgottenError,
     MemoryRetrievalService,
+    Outcome,
     SemanticMemory,
     SemanticStore,
+    TrajectoryTracker,
 )
 from nt_memory.experience.lifecycle import MemoryLifecycle
-from trajectories import near
+from trajectories import decided, near
 
 DAY = 86_400.0
 
@@ -171,11 +176,14 @@ def test_agents_have_their_own_knowledge_or_share_it(memory, episodes, knowledge
     assert told(knowledge.entries()) == [("BUY", 20)]
 
 
-def test_a_window_may_be_counted_in_bars(memory, episodes):
+def test_a_window_may_be_counted_in_bars(memory, episodes, clock):
     made = lifecycle(memory, window=Bars(60, interval=timedelta(days=1)))
     episodes.add_many(some(1))
     assert made.consolidate().windows == 0
-    assert made.consolidate(as_of=day(60)).windows == 1
+    with pytest.raises(ValueError, match="is later than now"):
+        made.consolidate(as_of=day(60))
+    clock.set(day(60))
+    assert made.consolidate().windows == 1
 
 
 def test_progress_is_told_window_by_window_and_may_end_the_run(memory, episodes):
@@ -342,3 +350,137 @@ def test_pruning_tells_how_far_it_is(memory, episodes, clock):
 def test_options_that_cannot_be_are_refused(memory, options):
     with pytest.raises(ValueError, match="="):
         lifecycle(memory, **options)
+
+
+# --- what could go wrong ----------------------------------------------------
+
+
+def test_examples_are_held_whosever_pattern_it_is(memory, episodes, clock):
+    episodes.add_many(some(1))
+    lifecycle(memory, agent_id="hedge").consolidate()
+    clock.set(day(100))
+    assert lifecycle(memory).prune().held == 10
+    episodes.add_many(some(5, agent_id="other"))
+    lifecycle(memory).consolidate()
+    clock.set(day(200))
+    assert lifecycle(memory, agent_id="other").prune().held == 10
+
+
+def test_an_agent_and_all_have_patterns_of_the_same_episodes(memory, episodes, knowledge):
+    episodes.add_many(some(1, memory_id=""))
+    for agent in ("hedge", None):
+        assert lifecycle(memory, agent_id=agent).consolidate().created == 1
+        assert told(knowledge.entries(agent_id=agent)) == [("BUY", 10)]
+
+
+def test_what_is_pinned_while_it_is_archived_stays(memory, episodes, clock):
+    ids = episodes.add_many(some(0, 5))
+    clock.set(day(100))
+    done = lifecycle(memory).prune(archive=lambda _: episodes.pin(ids[2]))
+    assert (done.episodes, done.held) == (4, 1)
+    assert ids_of(memory, "episode") == {ids[2]}
+
+
+def test_what_became_worth_keeping_is_kept_whenever_one_prunes_from(memory, knowledge, clock):
+    id_ = knowledge.add(entry(sharpe=0.0))
+    clock.set(day(50))
+    knowledge.update(replace(knowledge.get(id_), sharpe_ratio=3.0))
+    assert lifecycle(memory).prune(as_of=day(40)).entries == 0
+    assert ids_of(memory, "semantic") == {id_}
+
+
+def test_records_that_only_look_like_episodes_are_passed_over(memory, episodes, knowledge):
+    known = {"kind": "episode", "outcome": Outcome(1.0, known_at=day(1)), "embedding": axis(0)}
+    for place in ("swarm/evil/x", "swarm/hedge/episodes"):
+        memory.remember(record(namespace=place, agent_id="hedge", **known))
+    knowledge.add(entry(conditions={"action": "BUY", "examples": 3}, concept_vector=axis(0)))
+    episodes.add_many(some(1))
+    assert lifecycle(memory).consolidate().updated == 1
+    assert lifecycle(memory).prune().episodes == 0
+
+
+def test_rewards_in_any_unit_are_consolidated(memory, episodes, knowledge):
+    for n in range(1, 9):
+        episodes.add_many(some(n, 20, reward=500.0))
+    lifecycle(memory).consolidate()
+    (found,) = knowledge.entries()
+    assert (found.historical_performance.n, found.max_drawdown) == (160, 0.0)
+
+
+def test_what_was_changed_by_hand_is_kept_and_goes_on(memory, episodes, knowledge, clock):
+    clock.set(day(11) + timedelta(minutes=30))
+    made = lifecycle(memory)
+    episodes.add_many(some(9))
+    made.consolidate(as_of=day(10))
+    (first,) = knowledge.entries()
+    episodes.add_many(some(10))
+    knowledge.update(replace(first, tags=("mine",)))
+    clock.set(day(11) + timedelta(hours=1))
+    made.consolidate()
+    clock.set(day(12) + timedelta(hours=1))
+    episodes.add_many(some(11))
+    made.consolidate()
+    (last,) = knowledge.entries()
+    assert (last.historical_performance.n, last.tags) == (30, ("mine",))
+
+
+def test_pins_and_revisions_do_not_move_an_episode_to_a_later_window(memory, episodes, knowledge):
+    ids = episodes.add_many(some(1))
+    episodes.pin(ids[0])
+    episodes.settle(ids[1], 9.0, known_at=day(8), revise=True)
+    lifecycle(memory).consolidate()
+    (found,) = knowledge.entries()
+    assert (found.created_at, found.historical_performance.n) == (day(2), 10)
+
+
+def test_a_run_that_is_behind_what_retention_left_goes_on(memory, episodes, clock):
+    made = lifecycle(memory)
+    episodes.add_many(some(1))
+    made.consolidate()
+    memory.configure_namespace("swarm", retention=30 * DAY)
+    clock.set(day(60))
+    episodes.add_many(some(59, known=day(59) + timedelta(hours=2)))
+    assert made.consolidate().episodes == 10
+    assert made.consolidate().windows == 0
+
+
+def test_feedback_on_knowledge_is_kept_with_it(memory, episodes, knowledge, clock):
+    episodes.add_many(some(1))
+    made = lifecycle(memory)
+    made.consolidate(as_of=day(2))
+    asked = memory.recall(filter=Filter(kind=["semantic", "episode"]), top_k=100)
+    used = decided(10, predicted=1.0, reward=1.0, known=10)
+    used.cite(asked.id)
+    TrajectoryTracker(memory).track(used)
+    FeedbackLoop(memory).run()
+    (found,) = knowledge.entries()
+    assert (found.good, found.bad) == (1, 0)
+    first = next(EpisodicStore(memory).episodes("hedge"))
+    assert first.outcome_known_at == day(1) + timedelta(hours=1)
+    clock.set(day(12))
+    episodes.add_many(some(10))
+    made.consolidate()
+    (found,) = knowledge.entries()
+    assert (found.good, found.historical_performance.n) == (1, 20)
+    assert memory.get_record(found.memory_id).importance == pytest.approx(4 / 3)
+
+
+def test_only_what_passed_is_in_the_log(memory, episodes):
+    ids = episodes.add_many(some(1))
+    service = MemoryRetrievalService(memory)
+    found = service.retrieve_similar_experiences(
+        axis(0), "hedge", where=lambda hit: hit.memory.memory_id == ids[3]
+    )
+    assert [hit.id for hit in memory.replay(found.id)] == [ids[3]]
+
+
+def test_a_copy_of_a_memory_counts_no_episode_twice(memory, episodes, clock, tmp_path):
+    episodes.add_many(some(1))
+    lifecycle(memory).consolidate()
+    memory.export(tmp_path / "all.jsonl")
+    with open_memory("native", clock) as copy:
+        copy.import_(tmp_path / "all.jsonl")
+        assert lifecycle(copy).consolidate().episodes == 0
+        EpisodicStore(copy).add_many(some(2))
+        lifecycle(copy).consolidate()
+        assert told(SemanticStore(copy).entries()) == [("BUY", 20)]

@@ -151,7 +151,7 @@ def test_a_performance_is_kept_as_json(returns):
     assert PerformanceMetrics.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e101])
 def test_returns_are_finite(bad):
     with pytest.raises(ValueError, match=r"returns\[1\]="):
         measured([0.1, bad])
@@ -162,3 +162,22 @@ def test_returns_have_a_time_each_and_times_go_on():
         PerformanceMetrics.of([0.1], [])
     with pytest.raises(ValueError, match="times go back"):
         PerformanceMetrics.of([0.1, 0.2], [day(1), day(0)])
+
+
+@pytest.mark.parametrize("reward", [0.1, 0.003, -0.02, 7.0])
+@pytest.mark.parametrize("n", [2, 10, 13, 100])
+def test_the_same_return_again_and_again_varies_by_rounding_only(reward, n):
+    assert metrics.sharpe_ratio(np.full(n, reward)) == 0.0
+    found = PerformanceMetrics()
+    for start in range(n):
+        found = found.merge(measured([reward], start))
+    assert found.sharpe == measured([reward] * n).sharpe == 0.0
+
+
+def test_rewards_of_any_unit_keep_the_figures_finite():
+    rich = measured([500.0] * 120)
+    for found in (rich, rich.merge(measured([500.0, -3.0], 120)), rich.merge(rich.merge(rich))):
+        figures = found.to_json()
+        assert all(math.isfinite(figures[name]) for name in ("growth", "peak", "max_drawdown"))
+    assert rich.merge(measured([-0.5], 120)).max_drawdown == pytest.approx(-0.5)
+    assert measured([1e99, -1.0, 5.0]).max_drawdown == -1.0

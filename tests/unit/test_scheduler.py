@@ -150,3 +150,19 @@ def test_jobs_that_cannot_be_are_refused(scheduler, change, error):
         scheduler.add(given.pop("name"), given.pop("run"), **given)
     with pytest.raises(ValueError, match="known are there"):
         scheduler.next_due("new")
+
+
+def test_an_error_of_its_own_is_told_and_the_thread_goes_on(caplog):
+    with MemorySystem(":memory:") as memory:
+        calls = []
+        scheduler = LifecycleScheduler(memory.agent("hedge"))  # may not write what it notes
+        scheduler.add("job", calls.append, every=1.0)
+        with caplog.at_level(logging.CRITICAL, logger="nt_memory.lifecycle"):
+            (ran,) = scheduler.run_pending()
+            assert isinstance(ran.error, PermissionError)
+            with scheduler:
+                scheduler._thread.join(2.5)
+                assert scheduler._thread.is_alive()
+        assert len(calls) > 1
+        with scheduler:
+            pass

@@ -220,3 +220,57 @@ def test_they_are_there_after_a_restart(tmp_path, clock):
         TrajectoryTracker(memory).track(made)
     with MemorySystem(tmp_path / "m", clock=clock) as memory:
         assert TrajectoryTracker(memory).get(made.id) == made
+
+
+def test_what_is_cited_after_it_was_tracked_is_kept(tracker):
+    made = decided(0, reward=1.0)
+    id_ = tracker.track(made)
+    made.cite("01RECALL")
+    tracker.track(made)
+    assert tracker.get(id_) == made
+    assert tracker.get(id_).recalls == ["01RECALL"]
+
+
+def test_nobody_changes_what_was_observed(tracker):
+    seen = {"close": 1.0, "book": [1, 2]}
+    made = Trajectory("hedge", start_time=day(0))
+    made.add_observation(seen, at=day(0))
+    made.add_action("buy", seen, at=day(0))
+    seen["close"] = 2.0
+    seen["book"].append(3)
+    kept = {"close": 1.0, "book": [1, 2]}
+    assert made.observations[0].data == made.actions[0].parameters == kept
+    assert tracker.get(tracker.track(made)) == made
+
+
+def test_an_outcome_that_comes_while_it_is_written_comes_with_the_next(memory, monkeypatch):
+    tracker, made = TrajectoryTracker(memory), decided(0, predicted=1.0)
+    commit = memory.store.commit
+
+    class Slow:
+        """A store that hears of an outcome while it writes."""
+
+        def __getattr__(self, name):
+            return getattr(memory.store, name)
+
+        def commit(self, ops):
+            made.add_outcome(5.0, known_at=day(1))
+            return commit(ops)
+
+    monkeypatch.setattr(tracker, "_memory", type("M", (), {"store": Slow()})())
+    tracker.track(made)
+    monkeypatch.undo()
+    assert tracker.get(made.id).outcomes == []
+    tracker.track(made)
+    assert tracker.get(made.id) == made
+
+
+def test_a_record_that_only_says_it_is_a_trajectory_is_none(memory, tracker):
+    from builders import record
+
+    forged = record(namespace="swarm/mallory/x", kind="trajectory", agent_id="hedge", id="forged")
+    memory.remember(forged)
+    memory.remember(record(namespace="swarm/hedge/trajectories", kind="trajectory", id="empty"))
+    assert tracker.get("forged") is None
+    assert tracker.get("empty") is None
+    assert ids(tracker.completed()) == ids(tracker.active()) == []

@@ -121,11 +121,14 @@ class Reading(Generic[M]):
         (result,) = results
         query = self.query
         if self.where is None:
-            hits = [self._found(match) for match in result.matches]
+            logged, hits = result, [self._found(match) for match in result.matches]
         else:
-            query, result, hits = self._narrowed(result, self.where)
+            query, result, passed = self._narrowed(result, self.where)
+            hits = [hit for hit, _ in passed]
+            # Only those were seen.  The function is not in the log: a replay reads what it left.
+            logged = replace(result, matches=[match for _, match in passed], exact=False)
         return Retrieval(
-            self._logged(query, result) if self.log else "",
+            self._logged(query, logged) if self.log else "",
             tuple(hits),
             from_micros(result.as_of),
             result.commit,
@@ -145,7 +148,7 @@ class Reading(Generic[M]):
 
     def _narrowed(
         self, result: SearchResult, where: Callable[[Found[M]], bool]
-    ) -> tuple[Query, SearchResult, list[Found[M]]]:
+    ) -> tuple[Query, SearchResult, list[tuple[Found[M], Match]]]:
         """Fetch until as many pass as were asked for, or none is left."""
         query = self.query
         while True:
@@ -153,7 +156,7 @@ class Reading(Generic[M]):
             for match in result.matches:
                 hit = self._found(match)
                 if where(hit):
-                    passed.append(hit)
+                    passed.append((hit, match))
                     if len(passed) == self.query.top_k:
                         return query, result, passed
             if len(result.matches) < query.top_k:

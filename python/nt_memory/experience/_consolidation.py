@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from nt_memory._intake import visible_at
 from nt_memory.clock import from_micros
 from nt_memory.clustering import NO_GROUP, cluster
 from nt_memory.experience.semantic import SemanticMemory
-from nt_memory.metrics import PerformanceMetrics
+from nt_memory.metrics import LARGEST, PerformanceMetrics
 from nt_memory.records import STATE
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ def groups(raws: Sequence[RawRecord], least: int) -> list[list[RawRecord]]:
     """Return clusters of episodes in which the same was done, in the order of their first."""
     by_action: dict[str, list[RawRecord]] = {}
     for raw in raws:
-        if STATE in raw.embeddings:
-            by_action.setdefault(str(raw.attributes["action"]), []).append(raw)
+        action = raw.attributes.get("action")
+        if STATE in raw.embeddings and isinstance(action, str) and _is_sound(raw):
+            by_action.setdefault(action, []).append(raw)
     found = []
     for action in sorted(by_action):
         members = by_action[action]
@@ -45,9 +47,16 @@ def groups(raws: Sequence[RawRecord], least: int) -> list[list[RawRecord]]:
     return found
 
 
-def created(group: Sequence[RawRecord], agent_id: str | None, at: datetime) -> SemanticMemory:
-    """Return the entry of a pattern that is not known yet; its id is that of its first member."""
-    id_ = f"pattern-{group[0].id}"
+def created(
+    group: Sequence[RawRecord], namespace: str, agent_id: str | None, at: datetime
+) -> SemanticMemory:
+    """Return the entry of a pattern that is not known yet.
+
+    Its id follows from where it lies and its first member: whenever the window is worked
+    through, it is the same.
+    """
+    digest = sha256(f"{namespace}/{group[0].id}".encode()).hexdigest()
+    id_ = f"pattern-{digest[:32]}"
     nothing = SemanticMemory(
         memory_type="PATTERN",
         created_at=at,
@@ -64,14 +73,14 @@ def updated(entry: SemanticMemory, group: Sequence[RawRecord]) -> SemanticMemory
     """Return an entry with a cluster more in it."""
     known = dict(entry.conditions or {})
     units = _vectors(group).astype(np.float64)
-    before = known.get("vector_sum")
-    total = units.sum(axis=0) if before is None else before + units.sum(axis=0)
+    total = _sum_of(entry, known) + units.sum(axis=0)
     ordered = sorted(group, key=lambda raw: (visible_at(raw), raw.id))
     rewards = [raw.outcome.reward for raw in ordered if raw.outcome is not None]
     times = [from_micros(visible_at(raw)) for raw in ordered]
     performance = entry.historical_performance.merge(PerformanceMetrics.of(rewards, times))
     nearest = np.argsort(-(units @ total), kind="stable").tolist()
-    room = _MOST_EXAMPLES - len(known["examples"])
+    examples = examples_of(entry)
+    room = _MOST_EXAMPLES - len(examples)
     return replace(
         entry,
         concept_vector=(total / np.linalg.norm(total)).astype(np.float32),
@@ -79,7 +88,7 @@ def updated(entry: SemanticMemory, group: Sequence[RawRecord]) -> SemanticMemory
             **known,
             "vector_sum": total,
             "counts": _counted(known.get("counts", {}), group),
-            "examples": known["examples"] + [group[row].id for row in nearest[: max(room, 0)]],
+            "examples": examples + [group[row].id for row in nearest[: max(room, 0)]],
         },
         expected_return=performance.mean_return,
         win_rate=performance.win_rate,
@@ -100,12 +109,37 @@ def home_of(
     for number, entry in enumerate(there):
         vector = entry.concept_vector
         same = (entry.conditions or {}).get("action") == group[0].attributes["action"]
-        if not same or vector is None:
+        if entry.memory_type != "PATTERN" or not same or vector is None:
             continue
         alike = float(middle @ (vector / np.linalg.norm(vector)))
         if alike >= best:
             best, place = alike, number
     return place
+
+
+def examples_of(entry: SemanticMemory) -> list[str]:
+    """Return the episodes that an entry holds."""
+    held = (entry.conditions or {}).get("examples", ())
+    return [id_ for id_ in held if isinstance(id_, str)] if isinstance(held, (list, tuple)) else []
+
+
+def _sum_of(entry: SemanticMemory, known: dict[str, Any]) -> npt.NDArray[np.float64]:
+    """Return the sum of a pattern's vectors; of one that others wrote, as if all were alike."""
+    total: npt.NDArray[np.float64] = known.get("vector_sum", np.zeros(0))
+    if len(total):
+        return total
+    n, vector = entry.historical_performance.n, entry.concept_vector
+    if not n or vector is None:
+        return np.zeros(1)
+    wide = vector.astype(np.float64)
+    total = n * wide / np.linalg.norm(wide)
+    return total
+
+
+def _is_sound(raw: RawRecord) -> bool:
+    """Whether an episode lies where its agent's do, and its reward can be reckoned with."""
+    mine = raw.namespace == f"swarm/{raw.agent_id}/episodes"
+    return mine and raw.outcome is not None and abs(raw.outcome.reward) <= LARGEST
 
 
 def _vectors(raws: Sequence[RawRecord]) -> npt.NDArray[np.float32]:

@@ -12,6 +12,7 @@ from nt_memory._values import as_vector, finite, mapping, pack, same, texts, unp
 from nt_memory.clock import from_micros, to_micros
 from nt_memory.errors import DimensionMismatchError, InvalidEmbeddingError
 from nt_memory.experience.actions import Action
+from nt_memory.metrics import LARGEST
 from nt_memory.records import STATE
 from nt_memory.store import RawOutcome, RawRecord
 
@@ -334,7 +335,7 @@ def _checked_outcome(episode: EpisodicMemory) -> dict[str, Any]:
         raise ValueError(msg)
     total, after = episode.cumulative_return, episode.next_state_vector
     return {
-        "reward": finite("reward", episode.reward),
+        "reward": finite("reward", episode.reward, -LARGEST, LARGEST),
         "outcome_known_at": known_at,
         "terminal": checked_flag("terminal", episode.terminal or False),
         "cumulative_return": None if total is None else finite("cumulative_return", total),

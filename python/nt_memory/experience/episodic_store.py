@@ -17,6 +17,7 @@ from nt_memory.experience import episodic
 from nt_memory.experience._places import agent_namespace, spell
 from nt_memory.experience.episodic import KIND, PINNED, EpisodicMemory
 from nt_memory.filters import Filter
+from nt_memory.metrics import LARGEST
 from nt_memory.records import STATE
 from nt_memory.store import ExpectNew, Op, Query, Settle, Write
 
@@ -188,7 +189,7 @@ class EpisodicStore:
         if after is not None:
             after = episodic.state_after(after, _states(self._memory).dim)
         outcome = episodic.outcome_of(
-            finite("reward", reward),
+            finite("reward", reward, -LARGEST, LARGEST),
             after,
             None if cumulative_return is None else finite("cumulative_return", cumulative_return),
             known_at,

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import islice
 from sys import float_info
 from typing import TYPE_CHECKING, Any
 
-from nt_memory._intake import Intake, Turn, visible_at
+from nt_memory._intake import Intake, Turn
 from nt_memory._shown import shown
 from nt_memory._values import finite
+from nt_memory._walking import walk
 from nt_memory.clock import from_micros, micros, to_micros
-from nt_memory.experience import _consolidation, episodic
+from nt_memory.errors import ForgottenError, HorizonError
+from nt_memory.experience import _consolidation, episodic, semantic
 from nt_memory.experience._places import agent_namespace
 from nt_memory.experience.episodic_store import EPISODES
 from nt_memory.experience.semantic_store import SemanticStore, namespace_of
 from nt_memory.filters import Filter, ge, lt
+from nt_memory.records import Record
 from nt_memory.store import Forget, Op, Query, Write
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
     from nt_memory.clock import Duration
     from nt_memory.experience.semantic import SemanticMemory
-    from nt_memory.records import Record
     from nt_memory.store import RawRecord
     from nt_memory.system import MemorySystem
 
@@ -159,14 +160,24 @@ class MemoryLifecycle:
             Another run ended meanwhile; this one can be tried again.
         """
         at = to_micros(self._memory.clock.now() if as_of is None else as_of, "as_of")
-        done = Consolidation()
-        while True:
-            end = self._next_end(at)
-            if end is None:
-                return done
-            done = self._consolidate(self._intake.begin(from_micros(end)), done)
-            if progress is not None:
-                progress(from_micros(end))
+        done, counted = Consolidation(), self._counted()
+        end = self._first_end()
+        while end is not None and end <= at:
+            try:
+                worked = self._consolidate(self._intake.begin(from_micros(end)), done, counted)
+            except HorizonError as error:
+                # What retention has erased cannot be worked through.
+                if error.horizon is None:
+                    raise
+                past = max(to_micros(error.horizon), end + 1)
+                end = self._end_of(past)
+                continue
+            if worked is not done:
+                done = worked
+                if progress is not None:
+                    progress(from_micros(end))
+            end += self._window
+        return done
 
     def prune(
         self,
@@ -195,42 +206,65 @@ class MemoryLifecycle:
         progress
             Called with the number of records forgotten now and then.
         """
-        at = self._memory.clock.now() if as_of is None else from_micros(to_micros(as_of, "as_of"))
-        poor = [entry for entry in self._entries(at) if self._is_poor(entry, at)]
-        gone = {entry.memory_id for entry in poor}
-        held = self._held(at, gone)
+        now = self._memory.clock.now()
+        at = now if as_of is None else from_micros(to_micros(as_of, "as_of"))
+        # Ages count from then; what is worth keeping is what is known to be so now.
+        poor = [entry for entry in self._entries(max(now, at)) if self._is_poor(entry, at)]
+        gone = sorted(entry.memory_id for entry in poor)
         old = self._old(to_micros(at) - self._max_age)
+        held = self._held(frozenset(gone)) if old else frozenset()
         episodes = [id_ for id_ in old if id_ not in held]
-        if not dry_run:
-            self._forget([*sorted(gone), *episodes], archive, progress)
-        return Pruning(len(episodes), len(gone), len(old) - len(episodes), dry_run)
+        if dry_run:
+            return Pruning(len(episodes), len(gone), len(old) - len(episodes), dry_run=True)
+        entries = self._forget(gone, lambda ids: ids, archive, progress)
+        # Looked at again before each portion: some are pinned, or held, meanwhile.
+        kept = self._forget(episodes, self._still_free, archive, progress)
+        return Pruning(kept, entries, len(old) - kept, dry_run=False)
 
-    def _next_end(self, at: int) -> int | None:
-        """Return the end of the first window with news that has ended; None without one."""
-        turn = self._intake.begin(from_micros(max(at, self._begun())))
-        first = next(islice(turn.news(self._episodes()), 1), None)
-        if first is None:
-            return None
-        # What is late comes with the window after the last one.
-        known = max(visible_at(first), self._begun() + 1)
-        end = -(-known // self._window) * self._window
-        return end if end <= at else None
+    def _first_end(self) -> int | None:
+        """Return the end of the window after the last one, or of the first with an episode.
 
-    def _begun(self) -> int:
+        Window by window from there: what was pinned, weighed or revised since shows from
+        later on, and counts where it first became known.
+        """
         mark = self._intake.last()
-        return to_micros(from_micros(0)) - self._window if mark is None else mark.as_of
+        if mark is not None:
+            return self._end_of(mark.as_of + 1)
+        query = replace(self._episodes(), order_by="event_time", top_k=1)
+        first = self._memory.store.vector_search(query).matches
+        return self._end_of(int(first[0].score)) if first else None
 
-    def _consolidate(self, turn: Turn, done: Consolidation) -> Consolidation:
+    def _end_of(self, at: int) -> int:
+        """Return the end of the window that a time lies in."""
+        return -(-at // self._window) * self._window
+
+    def _counted(self) -> frozenset[str]:
+        """Return the episodes that patterns were made of before there was a mark.
+
+        A copy of a memory has its patterns, and no mark.
+        """
+        if self._intake.last() is not None:
+            return frozenset()
+        store, wanted = self._memory.store, Filter(kind=semantic.KIND)
+        ids = store.select(self.namespace, wanted.tree())
+        return frozenset(p for id_ in ids for raw in store.versions(id_) for p in raw.parents)
+
+    def _consolidate(
+        self, turn: Turn, done: Consolidation, counted: frozenset[str]
+    ) -> Consolidation:
         at = from_micros(turn.now.as_of)
-        raws = [raw for raw in turn.news(self._episodes()) if not _was_settled(turn, raw.id)]
-        there = list(self._entries(at, turn.now.commit))
+        news = (raw for raw in turn.news(self._episodes()) if raw.id not in counted)
+        raws = [raw for raw in news if not _was_settled(turn, raw.id)]
+        if not raws:
+            return done
+        there = [self._newest(entry, turn) for entry in self._entries(at, turn.now.commit)]
         members: dict[str, list[str]] = {}
         changed: dict[str, SemanticMemory] = {}
         created = updated = 0
         for group in _consolidation.groups(raws, self._min_cluster):
             place = _consolidation.home_of(group, there, self._similarity)
             if place is None:
-                entry = _consolidation.created(group, self.agent_id, at)
+                entry = _consolidation.created(group, self.namespace, self.agent_id, at)
                 there.append(entry)
                 created += 1
             else:
@@ -238,8 +272,11 @@ class MemoryLifecycle:
                 updated += 1
             changed[entry.memory_id] = entry
             members.setdefault(entry.memory_id, []).extend(raw.id for raw in group)
-        writes = self._knowledge.changes(changed.values(), at)
-        ops = [_made_of(op, members) for op in writes]
+        ops = []
+        for entry in changed.values():
+            # What was changed by hand later than the window's end is changed from then on.
+            shown = max(at, entry.known_at or at)
+            ops += [_made_of(op, members) for op in self._knowledge.changes([entry], shown)]
         self._memory.store.commit([*ops, *turn.end()])
         return Consolidation(
             done.windows + 1,
@@ -248,6 +285,12 @@ class MemoryLifecycle:
             done.updated + updated,
             at,
         )
+
+    def _newest(self, entry: SemanticMemory, turn: Turn) -> SemanticMemory:
+        """Return the last version of an entry: what was changed by hand since is kept."""
+        last = self._memory.store.versions(entry.memory_id)[-1]
+        is_later = last.known_at > turn.now.as_of and last.commit <= turn.now.commit
+        return semantic.from_raw(last) if is_later else entry
 
     def _episodes(self) -> Query:
         wanted = Filter(kind=episodic.KIND, reward=_SETTLED)
@@ -269,10 +312,21 @@ class MemoryLifecycle:
         used = self._knowledge.accesses(entry.memory_id, days, as_of=at)
         return used <= self._min_accesses
 
-    def _held(self, at: datetime, gone: set[str]) -> set[str]:
-        """Return the episodes that patterns hold as examples."""
-        entries = (entry for entry in self._entries(at) if entry.memory_id not in gone)
-        return {id_ for entry in entries for id_ in (entry.conditions or {}).get("examples", ())}
+    def _held(self, gone: frozenset[str] = frozenset()) -> frozenset[str]:
+        """Return the episodes that patterns hold as examples, whoever's they are."""
+        query = Query(filter=Filter(kind=semantic.KIND).tree(), order_by="event_time")
+        held: set[str] = set()
+        for raw in walk(self._memory.store, query):
+            if raw.id not in gone and raw.namespace == namespace_of(raw.agent_id):
+                held.update(_consolidation.examples_of(semantic.from_raw(raw)))
+        return frozenset(held)
+
+    def _still_free(self, ids: Sequence[str]) -> Sequence[str]:
+        """Leave out what was pinned or is held by now."""
+        wanted = Filter(kind=episodic.KIND, tags=episodic.PINNED)
+        pinned = frozenset(self._memory.store.select(self._home(), wanted.tree()))
+        kept = pinned | self._held()
+        return [id_ for id_ in ids if id_ not in kept]
 
     def _old(self, before: int) -> list[str]:
         wanted = Filter(kind=episodic.KIND, event_time=lt(from_micros(before)))
@@ -282,26 +336,36 @@ class MemoryLifecycle:
     def _forget(
         self,
         ids: Sequence[str],
+        still: Callable[[Sequence[str]], Sequence[str]],
         archive: Callable[[Sequence[Record]], object] | None,
         progress: Callable[[int], object] | None,
-    ) -> None:
+    ) -> int:
+        """Forget what may still go, in portions; return how many were forgotten here."""
+        forgotten = 0
         for start in range(0, len(ids), _BATCH):
-            batch = ids[start : start + _BATCH]
+            batch = still(ids[start : start + _BATCH])
             if archive is not None:
-                archive([self._last(id_) for id_ in batch])
-            self._memory.store.commit([Forget(batch)])
+                archive([record for record in map(self._last, batch) if record is not None])
+                batch = still(batch)
+            if batch:
+                forgotten += int(self._memory.store.commit([Forget(batch)]).results[0])
             if progress is not None:
                 progress(start + len(batch))
+        return forgotten
 
-    def _last(self, id_: str) -> Record:
-        from nt_memory.records import Record
-
-        return Record.from_raw(self._memory.store.versions(id_)[-1])
+    def _last(self, id_: str) -> Record | None:
+        try:
+            return Record.from_raw(self._memory.store.versions(id_)[-1])
+        except ForgottenError:  # by somebody else, meanwhile
+            return None
 
 
 def _was_settled(turn: Turn, id_: str) -> bool:
     """Whether an episode counted in an earlier window; a revision does not count again."""
-    before: RawRecord | None = turn.shown_before(id_)
+    try:
+        before: RawRecord | None = turn.shown_before(id_)
+    except HorizonError:  # of a revision nobody knows any more
+        return False
     return before is not None and before.outcome is not None
 
 

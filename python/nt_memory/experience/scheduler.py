@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nt_memory._shown import shown
 from nt_memory._values import pack, segment, unpack
 from nt_memory.clock import from_micros, micros, to_micros
+from nt_memory.errors import ClosedError
 from nt_memory.store import Put
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class LifecycleScheduler:
 
     def start(self) -> Self:
         """Look at the clock in a thread of its own, once a second, until `stop`."""
-        if self._thread is not None:
+        if self._thread is not None and self._thread.is_alive():
             msg = "the scheduler runs already: stop it first"
             raise RuntimeError(msg)
         self._stop.clear()
@@ -188,20 +189,27 @@ class LifecycleScheduler:
         self.stop()
 
     def _look(self) -> None:
+        while not self._stop.wait(_LOOK) and self._has_looked():
+            pass
+
+    def _has_looked(self) -> bool:
+        """Run what is due; whether there is any use in looking again."""
         try:
-            while not self._stop.wait(_LOOK):
-                self.run_pending()
-        except Exception:  # the memory may be closed
-            _LOGGER.exception("the scheduler ends")
+            self.run_pending()
+        except ClosedError:
+            return False
+        except Exception:
+            _LOGGER.exception("a look at what is due")
+        return True
 
     def _run(self, job: _Job, at: int) -> Ran:
         due = from_micros(at)
         try:
             result = job.run(due)
+            self._memory.store.commit([Put(NAMESPACE, job.name, pack(at))])
         except Exception as error:
             _LOGGER.exception("job %s, due at %s", job.name, due)
             return Ran(job.name, due, error=error)
-        self._memory.store.commit([Put(NAMESPACE, job.name, pack(at))])
         return Ran(job.name, due, result)
 
     def _last(self, name: str) -> int:

@@ -9,6 +9,7 @@ from nt_memory._shown import shown
 from nt_memory._values import as_vector, finite, mapping, pack, same, texts, unpack
 from nt_memory.clock import from_micros, to_micros
 from nt_memory.metrics import PerformanceMetrics
+from nt_memory.reasoning.usage import Usage
 from nt_memory.records import STATE
 from nt_memory.store import RawRecord
 
@@ -24,6 +25,12 @@ TYPES = ("PATTERN", "REGIME", "STRATEGY", "CORRELATION")
 _NEEDED = {"REGIME": ("regime_name",), "STRATEGY": ("strategy_name", "applicable_regimes")}
 _TEXTS = ("pattern_id", "regime_name", "strategy_name")
 # Kept in the payload as they are, for no filter asks for them.
+_FIELDS = frozenset(
+    (
+        *("memory_type", "sharpe_ratio", "max_drawdown", "applicable_regimes"),
+        *(*_TEXTS, "expected_return", "win_rate"),
+    )
+)
 _BODY = (
     "conditions",
     "regime_features",
@@ -66,6 +73,8 @@ class SemanticMemory:
         What it came to.
     sharpe_ratio, max_drawdown
         Those of ``historical_performance`` by default.
+    good, bad
+        Verdicts on decisions that had recalled it; see `nt_memory.FeedbackLoop`.
     tags
         Indexed.
     memory_id
@@ -110,6 +119,8 @@ class SemanticMemory:
     historical_performance: PerformanceMetrics = field(default_factory=PerformanceMetrics)
     sharpe_ratio: float = None  # type: ignore[assignment]  # set from the performance below
     max_drawdown: float = None  # type: ignore[assignment]  # the same
+    good: int = 0
+    bad: int = 0
     tags: tuple[str, ...] = ()
     memory_id: str = ""
     known_at: datetime | None = None
@@ -162,6 +173,9 @@ def to_raw(entry: SemanticMemory, namespace: str, known_at: int) -> RawRecord:
             attributes[name] = value
     if entry.applicable_regimes:
         attributes["applicable_regimes"] = list(entry.applicable_regimes)
+    usage = Usage(entry.good, entry.bad)
+    if entry.good or entry.bad:
+        attributes.update(usage.attributes())
     body = {name: getattr(entry, name) for name in _BODY if getattr(entry, name) is not None}
     vector = entry.concept_vector
     return RawRecord(
@@ -172,6 +186,7 @@ def to_raw(entry: SemanticMemory, namespace: str, known_at: int) -> RawRecord:
         known_at=known_at,
         agent_id=entry.agent_id,
         regime=entry.regime_name,
+        importance=usage.importance,
         confidence=entry.confidence,
         text=entry.description or None,
         embeddings={} if vector is None else {STATE: vector},
@@ -185,8 +200,11 @@ def to_raw(entry: SemanticMemory, namespace: str, known_at: int) -> RawRecord:
 def from_raw(raw: RawRecord, accesses: tuple[int, datetime | None] = (0, None)) -> SemanticMemory:
     """Return the entry of a record, as its version has it, and how often it was retrieved."""
     body = unpack(raw.payload or b"")
-    performance = PerformanceMetrics.from_json(body.pop("performance"))
-    attributes: dict[str, Any] = dict(raw.attributes)
+    performance, usage = PerformanceMetrics.from_json(body.pop("performance")), Usage.of(raw)
+    # What others have noted with the record, such as its usage, is none of its fields.
+    attributes: dict[str, Any] = {
+        name: told for name, told in raw.attributes.items() if name in _FIELDS
+    }
     return SemanticMemory(
         created_at=from_micros(raw.event_time),
         description=raw.text or "",
@@ -197,6 +215,8 @@ def from_raw(raw: RawRecord, accesses: tuple[int, datetime | None] = (0, None)) 
         tags=tuple(raw.tags),
         memory_id=raw.id,
         known_at=from_micros(raw.known_at),
+        good=usage.good,
+        bad=usage.bad,
         access_count=accesses[0],
         last_accessed=accesses[1],
         **attributes,

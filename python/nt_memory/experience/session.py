@@ -132,7 +132,9 @@ class Session:
         return episode_id
 
     def _write(self, ops: list[Op]) -> None:
+        kept = []
         for trajectory in self.trajectories.values():
+            kept.append((trajectory, _form.sizes(trajectory)))
             ops += _form.changes(trajectory)
         still = {
             id_: trajectory
@@ -147,8 +149,8 @@ class Session:
             }
         )
         self._commit([Expect(self._namespace, self.id, self._row), *ops], row)
-        for trajectory in self.trajectories.values():
-            _form.tracked(trajectory)
+        for trajectory, sizes in kept:
+            _form.tracked(trajectory, sizes)
         self.trajectories = still
         self._row = row
 

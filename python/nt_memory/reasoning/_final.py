@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nt_memory.errors import HorizonError
 from nt_memory.filters import Filter
 from nt_memory.reasoning import _form
 from nt_memory.store import Query
@@ -25,13 +26,17 @@ def trajectories_of(agent_id: str | None) -> Query:
 def final_since(turn: Turn, agent_id: str | None) -> Iterator[tuple[RawRecord, Trajectory]]:
     """Go through those that are final now and were not at the last turn, or were put off."""
     for raw in turn.news(trajectories_of(agent_id)):
-        trajectory = _form.read(raw)
-        if trajectory.is_final and not _was_final(turn, raw.id):
+        trajectory = _form.readable(raw)
+        if trajectory is not None and trajectory.is_final and not _was_final(turn, raw.id):
             yield raw, trajectory
 
 
 def _was_final(turn: Turn, id_: str) -> bool:
     if turn.before is None or id_ in turn.before.waiting:
         return False
-    before = turn.before.fetch(turn.store, id_)
-    return before is not None and _form.read(before).is_final
+    try:
+        raw = turn.before.fetch(turn.store, id_)
+    except HorizonError:  # what is new is told by its time; of a revision nobody knows any more
+        return False
+    before = None if raw is None else _form.readable(raw)
+    return before is not None and before.is_final

@@ -10,6 +10,7 @@ import numpy as np
 
 from nt_memory._values import pack, unpack
 from nt_memory.clock import from_micros, to_micros
+from nt_memory.errors import NtMemoryError
 from nt_memory.reasoning.trajectory import (
     Observation,
     Trajectory,
@@ -37,7 +38,7 @@ def namespace_of(agent_id: str) -> str:
 def changes(trajectory: Trajectory) -> list[Op]:
     """Return what the store does not have yet; an outcome is a version that shows from its time."""
     known = sorted(trajectory.outcomes, key=lambda outcome: outcome.known_at)
-    if trajectory.steps == trajectory.tracked_steps:
+    if trajectory.body_size == trajectory.tracked_size:
         return _settled(trajectory.id, known, trajectory.tracked_outcomes)
     last = trajectory.last_time
     # With the outcomes known at the last step; where there are none, with the first to come.
@@ -56,10 +57,14 @@ def _settled(id_: str, known: Sequence[TrajectoryOutcome], told: int) -> list[Op
     return [Settle(id_, _outcome(known[:count]), revise=True) for count in counts]
 
 
-def tracked(trajectory: Trajectory) -> None:
-    """Note that the store has all of it."""
-    trajectory.tracked_steps = trajectory.steps
-    trajectory.tracked_outcomes = len(trajectory.outcomes)
+def sizes(trajectory: Trajectory) -> tuple[int, int]:
+    """Return how much there is of it, to be noted as tracked when that much is kept."""
+    return trajectory.body_size, len(trajectory.outcomes)
+
+
+def tracked(trajectory: Trajectory, kept: tuple[int, int]) -> None:
+    """Note that the store has so much of it."""
+    trajectory.tracked_size, trajectory.tracked_outcomes = kept
 
 
 def read(raw: RawRecord, clock: Clock | None = None) -> Trajectory:
@@ -67,6 +72,22 @@ def read(raw: RawRecord, clock: Clock | None = None) -> Trajectory:
     body = unpack(raw.payload or b"")
     outcomes = unpack(raw.outcome.payload) if raw.outcome and raw.outcome.payload else []
     return assemble(raw.id, {**body, "outcomes": outcomes}, _rows(body["vectors"]), clock)
+
+
+def is_own(raw: RawRecord) -> bool:
+    """Whether a record is a trajectory, and lies where its agent's do: nobody writes for others."""
+    return raw.kind == KIND and raw.namespace == namespace_of(raw.agent_id or "")
+
+
+def readable(raw: RawRecord, clock: Clock | None = None) -> Trajectory | None:
+    """Return the trajectory of a record; None for a record that only says that it is one."""
+    if not is_own(raw):
+        return None
+    try:
+        made = read(raw, clock)
+    except (NtMemoryError, KeyError, TypeError, ValueError):
+        return None
+    return made if made.agent_id == raw.agent_id else None
 
 
 def assemble(
@@ -94,7 +115,7 @@ def assemble(
     made.recalls = list(body["recalls"])
     if body["end_time"] is not None:
         made.end_time = from_micros(body["end_time"])
-    tracked(made)
+    tracked(made, sizes(made))
     return made
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nt_memory.reasoning.distill import Distillation
     from nt_memory.reasoning.extraction import Extraction
     from nt_memory.reasoning.feedback import Feedback
-    from nt_memory.reasoning.items import Extractor, MemoryItem, Source
+    from nt_memory.reasoning.items import Extract, Extractor, MemoryItem, Source
     from nt_memory.recall import Recall
     from nt_memory.system import MemorySystem
 
@@ -91,7 +91,7 @@ class ReasoningBank:
         *,
         agent_id: str | None = None,
         judge: VerdictJudge | None = None,
-        extractor: Extractor | None = None,
+        extractor: Extractor | Extract | None = None,
         distiller: MemoryDistiller | None = None,
     ) -> None:
         self._memory = memory
@@ -158,4 +158,5 @@ class ReasoningBank:
             as_of=as_of,
             top_k=top_k,
         )
-        return Lessons(recall, tuple(items.read(hit.record.to_raw()) for hit in recall.hits))
+        found = (items.readable(hit.record.to_raw()) for hit in recall.hits)
+        return Lessons(recall, tuple(item for item in found if item is not None))

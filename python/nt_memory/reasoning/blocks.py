@@ -10,17 +10,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+from zlib import crc32
 
 import numpy as np
 
 from nt_memory._values import pack, unpack
 from nt_memory._walking import walk
 from nt_memory.clock import from_micros, to_micros
-from nt_memory.errors import CorruptionError, ForgottenError
+from nt_memory.errors import (
+    ConflictError,
+    CorruptionError,
+    ForgottenError,
+    RecordNotFoundError,
+)
 from nt_memory.filters import Filter
 from nt_memory.reasoning import _form
 from nt_memory.reasoning.columnar import from_columns, shuffle, to_columns, unshuffle
-from nt_memory.store import Delete, Forget, Op, Put, Query, RawRecord, Write
+from nt_memory.store import Delete, Expect, Forget, Op, Put, Query, RawRecord, Write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -102,16 +108,25 @@ class Blocks:
         self._store = store
         self._encoder = encoder
 
-    def replace(self, raws: Sequence[RawRecord], at: int) -> Compression:
-        """Put the trajectories of one agent into a block, in one batch."""
+    def replace(self, ids: Sequence[str], at: int) -> Compression:
+        """Put trajectories of one agent into a block, in one batch; those that may be.
+
+        Each is read once more: what was told of it meanwhile goes along, and one of which
+        something is told that is not known yet stays.
+        """
+        raws = [raw for raw in map(self._whole, ids) if raw is not None]
+        if not raws:
+            return Compression()
         trajectories = [_form.read(raw) for raw in raws]
         made, told = self._block(trajectories, at)
         outcomes = (raw.outcome.payload for raw in raws if raw.outcome is not None)
         before = sum(len(part) for part in (*(raw.payload for raw in raws), *outcomes) if part)
         ids = [raw.id for raw in raws]
         index = _index_of(made.agent_id or "")
-        puts: list[Op] = [Put(index, id_, made.id.encode()) for id_ in ids]
-        self._store.commit([Write(made), *puts, Forget(ids)])
+        # Whoever compresses at the same time is refused, whole.
+        ops: list[Op] = [Expect(index, id_, None) for id_ in ids]
+        ops += [Put(index, id_, made.id.encode()) for id_ in ids]
+        self._store.commit([*ops, Write(made), Forget(ids)])
         vectors = sum(v.nbytes for each in trajectories for v in _form.vectors_of(each))
         return Compression(
             len(ids),
@@ -122,6 +137,15 @@ class Blocks:
             told["vectors"],
             told["rebuilt"],
         )
+
+    def _whole(self, id_: str) -> RawRecord | None:
+        """Return the last version of a trajectory; None where a part of it is yet to show."""
+        try:
+            shown, last = self._store.fetch(id_), self._store.versions(id_)[-1]
+        except (ForgottenError, RecordNotFoundError):
+            return None
+        is_whole = shown is not None and shown.version == last.version and _form.readable(last)
+        return last if is_whole else None
 
     def get(self, id_: str, as_of: int | None) -> Trajectory:
         """Return a trajectory from its block, with the outcomes that were known at a time.
@@ -150,21 +174,36 @@ class Blocks:
 
     def forget(self, ids: Iterable[str]) -> int:
         """Erase trajectories from their blocks, which are written anew; return how many."""
-        gone: dict[str, set[str]] = {}
-        for id_ in ids:
+        wanted = set(ids)
+        erased = 0
+        while wanted:
+            id_ = next(iter(wanted))
             home = self._home(id_)
-            if home is not None:
-                gone.setdefault(home, set()).add(id_)
-        for home, members in gone.items():
-            last = self._store.versions(home)[-1]
-            index = _index_of(last.agent_id or "")
-            rest = [each for id_, each in self._read(home).items() if id_ not in members]
-            ops: list[Op] = [Delete(index, id_) for id_ in members]
-            if rest:
-                made, _ = self._block(rest, last.known_at)
-                ops += [Write(made), *(Put(index, each.id, made.id.encode()) for each in rest)]
-            self._store.commit([*ops, Forget([home])])
-        return sum(map(len, gone.values()))
+            if home is None:
+                wanted.discard(id_)
+                continue
+            try:
+                done = self._forget_in(home, wanted)
+            except (ConflictError, ForgottenError):  # somebody else wrote the block anew
+                continue
+            wanted -= done
+            erased += len(done)
+        return erased
+
+    def _forget_in(self, home: str, wanted: set[str]) -> set[str]:
+        """Write a block anew without some of its trajectories; return which those were."""
+        last = self._store.versions(home)[-1]
+        index = _index_of(last.agent_id or "")
+        content = self._read(home)
+        gone = content.keys() & wanted
+        rest = [each for id_, each in content.items() if id_ not in gone]
+        ops: list[Op] = [Expect(index, id_, home.encode()) for id_ in content]
+        ops += [Delete(index, id_) for id_ in gone]
+        if rest:
+            made, _ = self._block(rest, last.known_at)
+            ops += [Write(made), *(Put(index, each.id, made.id.encode()) for each in rest)]
+        self._store.commit([*ops, Forget([home])])
+        return gone
 
     def count(self, agent_id: str | None) -> int:
         """Return how many trajectories are in blocks."""
@@ -201,7 +240,7 @@ class Blocks:
             for observation, kind in zip(seen, kinds, strict=True)
             if kind == _KEPT and observation.embedding is not None
         ]
-        matrix = np.array(kept, dtype=np.float32).reshape(len(kept), -1)
+        matrix = np.array(kept, dtype=np.float32).reshape(len(kept), len(kept[0]) if kept else 0)
         columns, vectors = _compress(to_columns(bodies)), _compress(shuffle(matrix))
         body = {
             "ids": [each.id for each in trajectories],
@@ -209,6 +248,12 @@ class Blocks:
             "kinds": bytes(kinds),
             "vectors": vectors,
             "shape": list(matrix.shape),
+            # What is rebuilt is compared: an encoder may have changed under its name.
+            "checks": [
+                crc32(observation.embedding.tobytes())
+                for observation, kind in zip(seen, kinds, strict=True)
+                if kind == _REBUILT and observation.embedding is not None
+            ],
             "encoder": self._encoder.id if self._encoder and _REBUILT in kinds else None,
         }
         agent = trajectories[0].agent_id
@@ -238,7 +283,7 @@ class Blocks:
 
     def _read(self, block_id: str) -> dict[str, Trajectory]:
         body = unpack(self._store.versions(block_id)[-1].payload or b"")
-        rows = iter(_vectors(body))
+        rows, checks = iter(_vectors(body)), iter(body["checks"])
         kinds = iter(body["kinds"])
         found = {}
         for id_, told in zip(body["ids"], from_columns(_decompress(body["columns"])), strict=True):
@@ -253,11 +298,11 @@ class Blocks:
                     vectors.append(np.zeros(0, dtype=np.float32))
             trajectory = _form.assemble(id_, told, vectors)
             for place, _ in missing:
-                self._rebuild(trajectory, place, body["encoder"])
+                self._rebuild(trajectory, place, body["encoder"], next(checks))
             found[id_] = trajectory
         return found
 
-    def _rebuild(self, trajectory: Trajectory, place: int, encoder: str) -> None:
+    def _rebuild(self, trajectory: Trajectory, place: int, encoder: str, check: int) -> None:
         if self._encoder is None or self._encoder.id != encoder:
             msg = (
                 f"vectors of {trajectory.id} were dropped: give encoder {encoder!r} to rebuild them"
@@ -265,10 +310,11 @@ class Blocks:
             raise ValueError(msg)
         seen = trajectory.observations[place]
         made = self._encoder.encode(seen)
-        if made is None:
-            msg = f"encoder {encoder!r} has no window of the observation at {seen.at}"
+        again = None if made is None else np.asarray(made)
+        if again is None or crc32(again.tobytes()) != check:
+            msg = f"encoder {encoder!r} does not rebuild the observation at {seen.at} any more"
             raise CorruptionError(msg)
-        trajectory.observations[place] = type(seen)(seen.at, seen.data, np.asarray(made))
+        trajectory.observations[place] = type(seen)(seen.at, seen.data, again)
 
 
 def _index_of(agent_id: str) -> str:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nt_memory._intake import Intake, visible_at
+from nt_memory._intake import KEY, Intake, visible_at
 from nt_memory._shown import shown
 from nt_memory._values import finite
 from nt_memory._walking import walk
 from nt_memory.clock import from_micros, micros, to_micros
-from nt_memory.errors import ForgottenError
+from nt_memory.errors import AccessDeniedError, ForgottenError, HorizonError
 from nt_memory.filters import Filter, le
 from nt_memory.metrics import PerformanceMetrics
 from nt_memory.reasoning import _form, pattern
@@ -20,14 +20,14 @@ from nt_memory.reasoning._final import final_since, trajectories_of
 from nt_memory.reasoning._growth import Growth, Member
 from nt_memory.reasoning.blocks import Blocks, Compression
 from nt_memory.reasoning.pattern import Conditions, DistilledPattern
-from nt_memory.store import Query, Write
+from nt_memory.store import Expect, Query, Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from nt_memory._handle import Handle
-    from nt_memory._intake import Turn
+    from nt_memory._intake import Mark, Turn
     from nt_memory.clock import Duration
     from nt_memory.clustering import Method
     from nt_memory.reasoning._growth import Grown
@@ -39,6 +39,8 @@ OBSERVATION = "observation"
 SHARED = "shared/patterns"
 _DAY = 86_400.0
 _STEP = 1000
+# Views that learn from trajectories, by where their marks lie.
+_VIEWS = ("patterns", "items", "feedback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +172,13 @@ class MemoryDistiller:
         Raises
         ------
         ValueError
-            ``as_of`` lies before the last turn.
+            ``as_of`` is yet to come, or lies before the last turn or a later weight of
+            a pattern that would change.
         ConflictError
-            Another turn ended meanwhile; nothing was changed, and it can be tried again.
+            Another turn ended meanwhile, of this or of feedback; nothing was changed,
+            and it can be tried again.
         """
+        unchanged = self._unchanged()
         turn = self._intake.begin(as_of)
         members, ignored = self._members(turn, progress)
         grown: list[Grown] = []
@@ -183,7 +188,7 @@ class MemoryDistiller:
             grown += changed
             alone += left
         waiting = [member for member in alone if self._is_patient(member, turn)]
-        ops: list[Op] = [self._write(each) for each in grown]
+        ops: list[Op] = [*unchanged, *(self._write(each) for each in grown)]
         self._memory.store.commit([*ops, *turn.end([member.id for member in waiting])])
         return Distillation(
             from_micros(turn.now.as_of),
@@ -248,10 +253,10 @@ class MemoryDistiller:
         """
         at = self._micros(as_of)
         saved = Compression()
-        waiting: dict[str, list[RawRecord]] = {}
+        waiting: dict[str, list[str]] = {}
         for raw in self._old(at - micros(older_than, "older_than")):
             group = waiting.setdefault(raw.agent_id or "", [])
-            group.append(raw)
+            group.append(raw.id)
             if len(group) == _STEP:
                 saved += self._blocks.replace(waiting.pop(raw.agent_id or ""), at)
                 if progress is not None:
@@ -270,10 +275,11 @@ class MemoryDistiller:
         for id_ in pattern.trajectory_ids:
             try:
                 raw = self._memory.store.fetch(id_, at)
-            except ForgottenError:
+            except (ForgottenError, HorizonError):
                 continue
-            if raw is not None:
-                found[id_] = _form.read(raw)
+            made = None if raw is None else _form.readable(raw)
+            if made is not None:
+                found[id_] = made
         away = [id_ for id_ in pattern.trajectory_ids if id_ not in found]
         agents = self._blocks.agents() if away else []
         found |= {each.id: each for each in self._blocks.find(away, agents, at)}
@@ -283,20 +289,35 @@ class MemoryDistiller:
         )
 
     def _old(self, until: int) -> Iterator[RawRecord]:
-        """Go through the trajectories that became final until then and were taken in."""
-        mark = self._intake.last()
-        if mark is None:
+        """Go through the trajectories that became final until then and were taken in.
+
+        Whatever else learns from them, and has begun to, has to have taken them in, too.
+        """
+        own = self._intake.last()
+        if own is None:
             return
         wanted = Filter(
             kind=_form.KIND,
-            visible_at=le(from_micros(min(until, mark.as_of))),
+            visible_at=le(from_micros(min(until, own.as_of))),
             attributes={"status": _form.COMPLETED},
         )
         query = replace(trajectories_of(self.agent_id), filter=wanted.tree(), order_by="event_time")
+        marks: dict[str, list[Mark]] = {}
         for raw in walk(self._memory.store, query):
-            taken = raw.commit <= mark.commit and raw.id not in mark.waiting
-            if taken and _form.read(raw).is_final:
+            trajectory = _form.readable(raw)
+            if trajectory is None or not trajectory.is_final:
+                continue
+            agent = trajectory.agent_id
+            if agent not in marks:
+                marks[agent] = list(filter(None, map(self._mark, _learners(agent))))
+            if all(mark.covers(visible_at(raw), raw) for mark in (own, *marks[agent])):
                 yield raw
+
+    def _mark(self, namespace: str) -> Mark | None:
+        try:
+            return Intake(self._memory.store, self._memory.clock, namespace).last()
+        except AccessDeniedError:  # whose mark an agent may not read, that does not wait for it
+            return None
 
     def _members(
         self, turn: Turn, progress: Callable[[int], object] | None
@@ -308,12 +329,15 @@ class MemoryDistiller:
         for count, (raw, trajectory) in enumerate(final, start=1):
             if progress is not None and count % _STEP == 0:
                 progress(count)
-            vector = trajectory.embedding()
+            judged = trajectory.judged
+            # What was seen after the decision is no reason for it.
+            vector = trajectory.embedding(judged)
             if vector is None:
                 ignored += 1
                 continue
-            kind = trajectory.actions[-1].type if trajectory.actions else OBSERVATION
-            unit = vector / np.linalg.norm(vector)
+            kind = OBSERVATION if judged is None else trajectory.actions[judged].type
+            wide = vector.astype(np.float64)
+            unit = (wide / np.linalg.norm(wide)).astype(np.float32)
             members.setdefault(kind, []).append(Member(trajectory, unit, visible_at(raw)))
         return members, ignored
 
@@ -343,8 +367,23 @@ class MemoryDistiller:
         query = replace(self._patterns(kind), as_of=at, recorded_by_commit=commit)
         return [self._read(raw, at) for raw in walk(self._memory.store, query)]
 
+    def _unchanged(self) -> list[Op]:
+        """Return the preconditions that no pattern is weighed meanwhile."""
+        homes = ["shared/feedback"]
+        homes += [] if self.agent_id is None else [f"swarm/{self.agent_id}/feedback"]
+        store = self._memory.store
+        return [Expect(home, KEY, store.get(home, KEY)) for home in homes]
+
     def _write(self, grown: Grown) -> Write:
         """Return the version of a pattern; one that was taken in is hidden from then on."""
+        if not grown.is_new:
+            last = from_micros(self._memory.store.versions(grown.pattern.id)[-1].known_at)
+            if last > grown.pattern.known_at:
+                msg = (
+                    f"as_of={shown(grown.pattern.known_at)} is before pattern {grown.pattern.id} "
+                    f"was weighed, as of {shown(last)}: give that time or a later one"
+                )
+                raise ValueError(msg)
         gone = grown.pattern.known_at if grown.into else None
         new = () if grown.into else grown.new
         return Write(pattern.record_of(grown.pattern, self.namespace, new, self._writer, gone))
@@ -367,3 +406,8 @@ class MemoryDistiller:
 
     def _micros(self, as_of: datetime | None) -> int:
         return to_micros(self._memory.clock.now() if as_of is None else as_of, "as_of")
+
+
+def _learners(agent_id: str) -> list[str]:
+    """Return where the marks of all lie that may learn from an agent's trajectories."""
+    return [f"{home}/{name}" for home in ("shared", f"swarm/{agent_id}") for name in _VIEWS]

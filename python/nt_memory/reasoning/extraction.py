@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nt_memory._intake import Intake
 from nt_memory._shown import shown
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from nt_memory._handle import Handle
-    from nt_memory.reasoning.items import Extractor
+    from nt_memory.reasoning.items import Extract, Extractor
     from nt_memory.reasoning.trajectory import Trajectory
     from nt_memory.store import Op
 
@@ -47,7 +47,7 @@ class ItemExtraction:
         Of this agent only; None of all, each agent's into its own
         ``swarm/<agent_id>/items``.
     extractor
-        `RuleExtractor` by default.
+        An `Extractor`, or a function like its ``extract``; `RuleExtractor` by default.
     judge
         Says what was a success; `VerdictJudge` by default.
     """
@@ -57,15 +57,17 @@ class ItemExtraction:
         memory: Handle,
         *,
         agent_id: str | None = None,
-        extractor: Extractor | None = None,
+        extractor: Extractor | Extract | None = None,
         judge: VerdictJudge | None = None,
     ) -> None:
         self._memory = memory
         self._agent_id = agent_id
-        self._extractor = extractor or RuleExtractor()
-        if not hasattr(self._extractor, "extract"):
-            msg = f"extractor={shown(extractor)}: give an Extractor, with extract()"
+        given = RuleExtractor() if extractor is None else extractor
+        extract: Any = getattr(given, "extract", given)
+        if not callable(extract):
+            msg = f"extractor={shown(extractor)}: give an Extractor, or a function like its extract"
             raise TypeError(msg)
+        self._extract_items: Extract = extract
         self._judge = judge or VerdictJudge(clock=memory.clock)
         home = "shared/items" if agent_id is None else items.namespace_of(agent_id)
         self._intake = Intake(memory.store, memory.clock, home)
@@ -88,20 +90,22 @@ class ItemExtraction:
         for _, trajectory in final_since(turn, self._agent_id):
             try:
                 found = self._extract(trajectory, at)
+                writes = [self._write(item, trajectory, turn.now.as_of) for item in found]
             except Exception as error:  # noqa: BLE001 (whatever another's code raises)
                 failed[trajectory.id] = f"{type(error).__name__}: {error}"
                 continue
             made += found
-            ops += [self._write(item, trajectory, turn.now.as_of) for item in found]
+            ops += writes
         self._memory.store.commit([*ops, *turn.end(list(failed))])
         return Extraction(at, tuple(made), failed)
 
     def _extract(self, trajectory: Trajectory, at: datetime) -> list[MemoryItem]:
         verdict = self._judge.judge(trajectory, at)
-        found = items.checked(self._extractor.extract(trajectory, verdict), trajectory)
+        found = items.checked(self._extract_items(trajectory, verdict), trajectory)
         new_id = self._memory.store.new_id
         return [replace(item, id=new_id(), known_at=at) for item in found]
 
     def _write(self, item: MemoryItem, trajectory: Trajectory, at: int) -> Write:
         words = self._memory.embed_text(items.text_of(item))
-        return Write(items.record_of(item, at, trajectory.embedding(), words))
+        state = trajectory.embedding(trajectory.judged)
+        return Write(items.record_of(item, at, state, words))

@@ -6,17 +6,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nt_memory import _recall_log
-from nt_memory._intake import Intake
+from nt_memory._intake import KEY, Intake, visible_at
 from nt_memory.clock import from_micros, to_micros
-from nt_memory.errors import ForgottenError
+from nt_memory.errors import (
+    AccessDeniedError,
+    ForgottenError,
+    HorizonError,
+    RecordNotFoundError,
+)
 from nt_memory.reasoning import calibration
 from nt_memory.reasoning._final import final_since
 from nt_memory.reasoning.calibration import AgentCalibration
 from nt_memory.reasoning.usage import Usage, weighed
 from nt_memory.reasoning.verdict import Verdict, VerdictJudge
-from nt_memory.store import Op, RawRecord, Write
+from nt_memory.store import Expect, Op, Write
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from nt_memory._handle import Handle
@@ -39,7 +45,7 @@ class Feedback:
         Usage of each memory that a good or a bad decision had recalled, by id.
     lost
         Recalls that were cited and are not in the log, and memories that were
-        forgotten since.
+        forgotten since, or that an agent may read and not write.
     """
 
     as_of: datetime
@@ -82,6 +88,7 @@ class FeedbackLoop:
         self._judge = judge or VerdictJudge(clock=memory.clock)
         self._agent_id = agent_id
         home = "shared/feedback" if agent_id is None else f"swarm/{agent_id}/feedback"
+        self._home = home
         self._intake = Intake(memory.store, memory.clock, home)
 
     def run(self, as_of: datetime | None = None) -> Feedback:
@@ -106,16 +113,15 @@ class FeedbackLoop:
             agent = trajectory.agent_id
             agents[agent] = (agents.get(agent) or self._calibration(agent, turn)).add(verdict)
             lost += self._tally(trajectory, verdict, tallies)
-        ops: list[Op] = []
+        ops = self._unchanged(agents)
         memories = {}
         for id_, (good, bad) in tallies.items():
-            found = self._shown(id_, turn)
+            found = self._weigh(id_, good, bad, turn.now.as_of)
             if found is None:
                 lost += 1
                 continue
-            usage = Usage.of(found).add(good, bad)
-            memories[id_] = usage
-            ops.append(Write(weighed(found, usage, turn.now.as_of)))
+            memories[id_], writes = found
+            ops += writes
         ops += [Write(calibration.record_of(told, turn.now.as_of)) for told in agents.values()]
         self._memory.store.commit([*ops, *turn.end()])
         return Feedback(from_micros(turn.now.as_of), verdicts, memories, lost)
@@ -148,8 +154,32 @@ class FeedbackLoop:
             tallies.setdefault(id_, [0, 0])[verdict.verdict is Verdict.BAD] += 1
         return lost
 
-    def _shown(self, id_: str, turn: Turn) -> RawRecord | None:
+    def _unchanged(self, agents: Iterable[str]) -> list[Op]:
+        """Return the preconditions that nobody else weighs or distils the same meanwhile."""
+        homes = {f"swarm/{agent}" for agent in agents} | {"shared"}
+        places = {f"{home}/{name}" for home in homes for name in ("feedback", "patterns")}
+        store = self._memory.store
+        return [
+            Expect(place, KEY, store.get(place, KEY)) for place in sorted(places - {self._home})
+        ]
+
+    def _weigh(self, id_: str, good: int, bad: int, at: int) -> tuple[Usage, list[Op]] | None:
+        """Return the new usage of a memory, and its versions; None where that cannot be written."""
+        store = self._memory.store
         try:
-            return turn.now.fetch(self._memory.store, id_)
-        except ForgottenError:
+            found = store.fetch(id_, at)
+            later = [raw for raw in store.versions(id_) if visible_at(raw) > at]
+        except (ForgottenError, HorizonError, RecordNotFoundError):
             return None
+        if found is None:
+            return None
+        usage = Usage.of(found).add(good, bad)
+        ops: list[Op] = [Write(weighed(found, usage, at))]
+        # What was told in advance, and would hide the new weight when it shows.
+        ops += [Write(weighed(raw, usage, visible_at(raw))) for raw in later]
+        try:
+            if self._memory.agent_id is not None:
+                store.commit(ops, dry_run=True)
+        except AccessDeniedError:
+            return None
+        return usage, ops

@@ -7,18 +7,19 @@ a title, a description and a content, at most three of a trajectory.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 from nt_memory._shown import shown
 from nt_memory._values import pack, unpack
 from nt_memory.clock import from_micros
+from nt_memory.errors import NtMemoryError
 from nt_memory.reasoning.usage import Usage
 from nt_memory.reasoning.verdict import Verdict
 from nt_memory.records import STATE
 from nt_memory.store import RawRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from nt_memory.reasoning.trajectory import Trajectory
@@ -87,6 +88,9 @@ class Extractor(Protocol):
         ...
 
 
+Extract: TypeAlias = "Callable[[Trajectory, VerdictResult], Sequence[MemoryItem]]"
+
+
 class RuleExtractor:
     """Lessons by rule: what was done under which circumstances, and how far off it was.
 
@@ -101,7 +105,11 @@ class RuleExtractor:
         if verdict.verdict is not Verdict.BAD:
             return []
         items = [self._item("failure", trajectory, verdict, _fault(verdict))]
-        if verdict.confidence is not None and verdict.brier is not None and verdict.brier > 0.25:
+        if (
+            verdict.direction is False
+            and verdict.confidence is not None
+            and verdict.confidence > 0.5
+        ):
             sure = f"was {verdict.confidence:.0%} sure and wrong"
             items.append(self._item("failure", trajectory, verdict, sure))
         return items
@@ -206,8 +214,18 @@ def read(raw: RawRecord) -> MemoryItem:
     )
 
 
+def readable(raw: RawRecord) -> MemoryItem | None:
+    """Return the item of a record; None for a record that only says that it is one."""
+    if raw.namespace != namespace_of(raw.agent_id or ""):
+        return None
+    try:
+        return read(raw)
+    except (NtMemoryError, KeyError, TypeError, ValueError):
+        return None
+
+
 def _about(trajectory: Trajectory) -> str:
-    done = trajectory.actions[-1].type
+    done = trajectory.actions[trajectory.judged or 0].type
     whose = f" {trajectory.symbol}" if trajectory.symbol else ""
     where = f" in {trajectory.regime}" if trajectory.regime else ""
     return f"{done}{whose}{where}"
@@ -221,7 +239,8 @@ def _fault(verdict: VerdictResult) -> str:
 
 
 def _circumstances(trajectory: Trajectory) -> str:
-    seen = trajectory.observations[-1].data if trajectory.observations else None
+    observed = trajectory.seen_before(trajectory.judged)
+    seen = observed[-1].data if observed else None
     if not isinstance(seen, dict):
         return f"On {trajectory.start_time:%Y-%m-%d}."
     told = (

@@ -274,7 +274,8 @@ def read(raw: RawRecord, trajectory_ids: tuple[str, ...]) -> DistilledPattern:
 
 
 def _numbers(trajectory: Trajectory) -> Iterable[tuple[str, float]]:
-    data = trajectory.observations[-1].data if trajectory.observations else None
+    observed = trajectory.seen_before(trajectory.judged)
+    data = observed[-1].data if observed else None
     if not isinstance(data, dict):
         return []
     found = [

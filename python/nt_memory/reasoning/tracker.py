@@ -91,14 +91,17 @@ class TrajectoryTracker:
                 msg = f"trajectory={shown(trajectory)}: give a Trajectory"
                 raise TypeError(msg)
         ops: list[Op] = []
+        kept = []
         for trajectory in given:
             # One that is not kept in the end has its id already: it takes it next time.
             trajectory.id = trajectory.id or self._memory.store.new_id()
+            # Noted before: what is added while the batch is written comes with the next.
+            kept.append(_form.sizes(trajectory))
             ops += _form.changes(trajectory)
         if ops:
             self._memory.store.commit(ops)
-        for trajectory in given:
-            _form.tracked(trajectory)
+        for trajectory, sizes in zip(given, kept, strict=True):
+            _form.tracked(trajectory, sizes)
         return [trajectory.id for trajectory in given]
 
     def complete(self, trajectory: Trajectory, at: datetime | None = None) -> str:
@@ -131,7 +134,7 @@ class TrajectoryTracker:
             if recorded_by is not None:
                 raise
             return self._blocks.get(id, at)
-        return None if raw is None or raw.kind != _form.KIND else self._read(raw)
+        return None if raw is None else self._read(raw)
 
     def forget(self, ids: Iterable[str]) -> int:
         """Erase trajectories, those in blocks as well; return how many.
@@ -193,11 +196,12 @@ class TrajectoryTracker:
     def _walk(
         self, agent_id: str | None, as_of: datetime | None, wanted: Filter
     ) -> Iterator[Trajectory]:
-        return map(self._read, walk(self._memory.store, self._query(agent_id, as_of, wanted)))
+        raws = walk(self._memory.store, self._query(agent_id, as_of, wanted))
+        return filter(None, map(self._read, raws))
 
-    def _read(self, raw: RawRecord) -> Trajectory:
-        """Return a trajectory that goes on by the memory's clock."""
-        return _form.read(raw, self._memory.clock)
+    def _read(self, raw: RawRecord) -> Trajectory | None:
+        """Return a trajectory that goes on by the memory's clock; None for what is none."""
+        return _form.readable(raw, self._memory.clock)
 
     def _query(self, agent_id: str | None, as_of: datetime | None, wanted: Filter) -> Query:
         return Query(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nt_memory._shown import shown
-from nt_memory._values import as_vector, finite, mapping, pack, same, segment
+from nt_memory._values import as_vector, finite, mapping, pack, same, segment, unpack
 from nt_memory.clock import SystemClock, from_micros, to_micros
 from nt_memory.errors import DimensionMismatchError, InvalidEmbeddingError
+from nt_memory.metrics import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,7 +122,7 @@ class Trajectory:
         self.metadata = dict(mapping("metadata", {} if metadata is None else metadata))
         self.recalls: list[str] = []
         # What the store has of it: steps and whether it ended, and outcomes.
-        self.tracked_steps = -1
+        self.tracked_size = -1
         self.tracked_outcomes = 0
 
     @property
@@ -134,6 +135,11 @@ class Trajectory:
     def steps(self) -> int:
         """How many steps were taken, its end among them."""
         return len(self.observations) + len(self.actions) + (self.end_time is not None)
+
+    @property
+    def body_size(self) -> int:
+        """How much there is of it but for its outcomes; it only grows."""
+        return self.steps + len(self.recalls)
 
     def add_observation(
         self, data: Any, embedding: npt.ArrayLike | None = None, at: datetime | None = None
@@ -157,8 +163,9 @@ class Trajectory:
             The trajectory is complete, or the time lies before its last step.
         """
         vector = None if embedding is None else self._vector(embedding)
-        pack(data)  # what cannot be stored is refused here, where it can be told
-        self.observations.append(Observation(self._next(at), data, vector))
+        # A copy: what cannot be stored is refused here, and nobody changes it afterwards.
+        kept = unpack(pack(data))
+        self.observations.append(Observation(self._next(at), kept, vector))
 
     def add_action(
         self,
@@ -187,13 +194,12 @@ class Trajectory:
         if not isinstance(type, str) or not type:
             msg = f"type={shown(type)}: say what was done, as in 'buy'"
             raise ValueError(msg)
-        given = dict(mapping("parameters", {} if parameters is None else parameters))
-        pack(given)
+        given = unpack(pack(dict(mapping("parameters", {} if parameters is None else parameters))))
         action = TrajectoryAction(
             self._next(at),
             type,
             given,
-            None if predicted_outcome is None else finite("predicted_outcome", predicted_outcome),
+            None if predicted_outcome is None else _number("predicted_outcome", predicted_outcome),
             None if confidence is None else finite("confidence", confidence, 0.0, 1.0),
         )
         self.actions.append(action)
@@ -220,7 +226,7 @@ class Trajectory:
             There is no such action, it has its outcome, or was taken later than
             ``known_at``.
         """
-        number = finite("value", value)
+        number = _number("value", value)
         place = self._open_action() if action is None else self._checked(action)
         at = self._time(known_at, "known_at")
         if at < self.actions[place].at:
@@ -271,9 +277,28 @@ class Trajectory:
                 return outcome
         return None
 
-    def embedding(self) -> Vector | None:
-        """Return the mean direction of what was observed; None without a vector."""
-        vectors = [seen.embedding for seen in self.observations if seen.embedding is not None]
+    @property
+    def judged(self) -> int | None:
+        """The place of the action that is judged and learnt from; None without any action.
+
+        The last that predicted and has its outcome, else the last that has one, else
+        the last.
+        """
+        settled = {outcome.action for outcome in self.outcomes}
+        predicted = {p for p in settled if self.actions[p].predicted_outcome is not None}
+        places = predicted or settled or range(len(self.actions))
+        return max(places, default=None)
+
+    def seen_before(self, action: int | None) -> list[Observation]:
+        """Return what had been observed when an action was taken; everything for none."""
+        if action is None:
+            return self.observations
+        return [seen for seen in self.observations if seen.at <= self.actions[action].at]
+
+    def embedding(self, action: int | None = None) -> Vector | None:
+        """Return the mean direction of what was observed, until an action; None without one."""
+        observed = self.seen_before(action)
+        vectors = [seen.embedding for seen in observed if seen.embedding is not None]
         if not vectors:
             return None
         if len(vectors) == 1:
@@ -357,3 +382,8 @@ class Trajectory:
             msg = f"action {action} has its outcome already"
             raise ValueError(msg)
         return action
+
+
+def _number(name: str, value: object) -> float:
+    """Return a number whose square, and that of many of it, is one as well."""
+    return finite(name, value, -LARGEST, LARGEST)

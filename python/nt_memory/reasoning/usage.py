@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from nt_memory._values import pack, unpack
+
 if TYPE_CHECKING:
     from nt_memory.store import RawRecord
+
+
+_EPISODE = "episode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,11 @@ def weighed(raw: RawRecord, usage: Usage, at: int) -> RawRecord:
     Its outcome is told again from then on: a version shows with all that it has.
     """
     outcome = raw.outcome and replace(raw.outcome, known_at=at)
+    if outcome is not None and raw.kind == _EPISODE:
+        # An episode says itself since when its outcome was known.
+        later = {} if outcome.payload is None else unpack(outcome.payload)
+        first = raw.outcome and raw.outcome.known_at
+        outcome = replace(outcome, payload=pack({"known_at": first, **later}))
     rated = raw.confidence is None or "usage_good" in raw.attributes
     return replace(
         raw,

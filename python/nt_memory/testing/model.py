@@ -316,7 +316,11 @@ class ModelStore:
     def new_id(self) -> str:
         """Return a fresh ULID."""
         self._ensure_open()
-        return self._ids.next()
+        while True:
+            id_ = self._ids.next()
+            # A copy may hold what is drawn again.
+            if id_ not in self._state.entries:
+                return id_
 
     def namespace_options(self, namespace: str, /) -> NamespaceOptions:
         """Return a namespace's options."""

@@ -322,7 +322,13 @@ impl Store {
     /// Where the system gives no random bits, or for a store that cannot be used.
     pub fn new_id(&self) -> Result<String> {
         self.inner.ensure_usable()?;
-        self.inner.ids.next(&self.inner.clock)
+        loop {
+            let id = self.inner.ids.next(&self.inner.clock)?;
+            // Under a manual clock they are drawn again: a copy may hold them already.
+            if self.inner.shared.read().catalog.entry(&id).is_none() {
+                return Ok(id);
+            }
+        }
     }
 
     /// Write out what is queued and let go of the directory; a second close waits for the first.

@@ -46,6 +46,18 @@ impl Planner<'_> {
         Ok(latest.zip(last).map(|(latest, last)| Known { latest, last }))
     }
 
+    /// An id that no record has, and none had that was forgotten.
+    fn fresh_id(&self) -> Result<String> {
+        loop {
+            let id = self.inner.ids.next(&self.inner.clock)?;
+            match self.known(&id) {
+                Ok(None) => return Ok(id),
+                Ok(Some(_)) | Err(Error::Forgotten(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     pub(super) fn expect_new(&self, id: &str) -> Result<Answer> {
         validate_id(id)?;
         match self.known(id)? {
@@ -75,7 +87,7 @@ impl Planner<'_> {
         self.ensure_fence(&record.namespace)?;
         // They are brought to unit length again when they are applied: that is less than to keep them.
         self.inner.shared.read().catalog.units(&record.embeddings)?;
-        let id = if record.id.is_empty() { self.inner.ids.next(&self.inner.clock)? } else { record.id.clone() };
+        let id = if record.id.is_empty() { self.fresh_id()? } else { record.id.clone() };
         let known = self.known(&id)?;
         if let Some(known) = &known {
             let meta = self.meta(&id, known.latest.2)?;
