@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from nt_memory._recalling import Recalling, bounds, tree_of
@@ -14,7 +15,6 @@ from nt_memory.store import Query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     from nt_memory.filters import Filter
     from nt_memory.store import RawRecord, Store
@@ -94,6 +94,8 @@ class Walking(Recalling):
             known = ", ".join(sorted(TIMES))
             msg = f"order_by={shown(order_by)}: give one of {known}, '-' in front or not"
             raise ValueError(msg)
+        if isinstance(recorded_by, datetime) and recorded_by >= self._clock.now():
+            recorded_by = None  # all that is held by now, and nothing that comes meanwhile
         query = Query(
             namespace=namespace,
             filter=tree_of(filter),

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from builders import axis, day, record
+from conftest import open_memory
 from nt_memory import (
     ConflictError,
     FeedbackLoop,
@@ -461,3 +462,16 @@ def test_retention_stops_no_turn(memory, clock):
     bank.tracker.track_many([decided(58, reward=0.5) for _ in range(3)])
     assert bank.learn().distillation.members == 3
     assert bank.distiller.inflate(bank.distiller.get(pattern.id)).trajectories
+
+
+def test_a_copy_of_a_memory_learns_nothing_twice(memory, clock, tmp_path):
+    bank = ReasoningBank(memory)
+    bank.tracker.track_many([decided(n, reward=-1.0, vector=near(0, n)) for n in range(3)])
+    bank.learn()
+    memory.export(tmp_path / "all.jsonl")
+    with open_memory("native", clock) as copy:
+        copy.import_(tmp_path / "all.jsonl")
+        again = ReasoningBank(copy)
+        assert (again.extraction.run().items, again.distiller.distill().members) == ((), 0)
+        again.tracker.track(decided(8, reward=-1.0, vector=near(0, 8)))
+        assert len(again.extraction.run().items) == again.distiller.distill().members == 1

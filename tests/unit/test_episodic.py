@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import axis, day
+from builders import axis, day, record
 from experiences import AGENT, HOUR, episode, stored
 from nt_memory import (
     Action,
@@ -20,6 +20,7 @@ from nt_memory import (
     ForgottenError,
     InvalidEmbeddingError,
     MemoryConfig,
+    MemoryLifecycle,
     MemorySystem,
     NamespaceError,
     RecordNotFoundError,
@@ -294,11 +295,22 @@ def test_an_episode_is_pinned_from_now_on(memory, clock):
     assert store.get(ids[4]).tags == ("kept", "pinned")
 
 
-def test_what_is_hidden_for_good_is_not_pinned(memory):
+def test_what_is_hidden_by_its_ttl_can_be_pinned(memory, clock):
     store = EpisodicStore(memory, ttl=86_400.0)
     id_ = store.add(episode())
     store.pin(id_)
-    assert len(memory.store.versions(id_)) == 1
+    assert "pinned" in memory.store.versions(id_)[-1].tags
+    clock.set(day(200))
+    assert MemoryLifecycle(memory).prune().episodes == 0
+
+
+def test_an_outcome_that_is_told_after_a_pin_says_since_when_it_was_known(memory):
+    store = EpisodicStore(memory)
+    id_ = store.add(episode(reward=None))
+    store.pin(id_)
+    store.settle(id_, 0.5, known_at=day(3))
+    found = store.get(id_)
+    assert (found.reward, found.outcome_known_at, found.is_pinned) == (0.5, day(3), True)
 
 
 def test_states_are_encoded(clock):
@@ -460,3 +472,10 @@ def test_episodes_are_compared_by_value():
     with pytest.raises(AttributeError):
         episode().reward = 1.0
     assert isinstance(episode(), EpisodicMemory)
+
+
+def test_only_episodes_are_settled_here(memory):
+    id_ = memory.remember(record())
+    with pytest.raises(RecordNotFoundError, match="no such episode"):
+        EpisodicStore(memory).settle(id_, 1.0)
+    assert memory.get_record(id_).outcome is None

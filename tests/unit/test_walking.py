@@ -73,6 +73,14 @@ def test_what_is_written_meanwhile_is_not_among_them(memory):
     assert all(late.outcome is None for late in rest)
 
 
+def test_what_is_written_meanwhile_is_not_held_by_a_time_to_come(memory):
+    many(memory, 1500)
+    found = memory.records(recorded_by=day(99))
+    next(found)
+    memory.remember(record(id="1499a"))
+    assert ids(found)[-1] == "1499"
+
+
 @pytest.mark.parametrize("order_by", ["reward", "attributes.a", "-", "", None, 3])
 def test_only_times_are_an_order(memory, order_by):
     with pytest.raises(ValueError, match="order_by="):

@@ -132,8 +132,7 @@ def _sum_of(entry: SemanticMemory, known: dict[str, Any]) -> npt.NDArray[np.floa
     if not n or vector is None:
         return np.zeros(1)
     wide = vector.astype(np.float64)
-    total = n * wide / np.linalg.norm(wide)
-    return total
+    return np.asarray(n * wide / np.linalg.norm(wide))
 
 
 def _is_sound(raw: RawRecord) -> bool:

@@ -9,7 +9,7 @@ from nt_memory._intake import visible_at
 from nt_memory._recalling import bounds
 from nt_memory._remembering import held_by
 from nt_memory._shown import shown
-from nt_memory._values import as_vector, finite
+from nt_memory._values import as_vector, finite, pack, unpack
 from nt_memory._walking import walk
 from nt_memory.clock import micros, to_micros
 from nt_memory.errors import RecordNotFoundError, VectorError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from nt_memory.clock import Duration
     from nt_memory.config import VectorSpace
-    from nt_memory.store import RawRecord, Vector
+    from nt_memory.store import RawOutcome, RawRecord, Vector
     from nt_memory.system import MemorySystem
 
 EPISODES = "episodes"
@@ -195,7 +195,20 @@ class EpisodicStore:
             known_at,
             terminal=episodic.checked_flag("terminal", terminal),
         )
+        outcome = self._after_pin(id, outcome)
         return int(self._memory.store.commit([Settle(id, outcome, revise)]).results[0])
+
+    def _after_pin(self, id_: str, outcome: RawOutcome) -> RawOutcome:
+        """Have an outcome show with the version that is pinned, and say since when it was known."""
+        last, known_at = self._memory.store.versions(id_)[-1], outcome.known_at
+        if last.kind != KIND:
+            msg = f"id={shown(id_)}: there is no such episode"
+            raise RecordNotFoundError(msg)
+        pinned = PINNED in last.tags and known_at is not None
+        if known_at is None or not pinned or not last.event_time <= known_at < last.known_at:
+            return outcome
+        told = pack({"known_at": known_at, **unpack(outcome.payload or pack({}))})
+        return replace(outcome, known_at=last.known_at, payload=told)
 
     def pin(self, id: str) -> None:
         """Have an episode kept by every pruning, from the clock's now on.
@@ -216,9 +229,9 @@ class EpisodicStore:
         later = [raw for raw in versions if visible_at(raw) > now]
         # What shows first is written last: of versions known at one time, the last one shows.
         told = sorted(later, key=visible_at, reverse=True)
-        told += [] if shown_now is None else [shown_now]
-        if told:
-            self._memory.store.commit([Write(episodic.pinned(raw, now)) for raw in told])
+        # One that is hidden by its ttl can still be pruned, and so be pinned.
+        told += [shown_now or versions[-1]] if shown_now or not told else []
+        self._memory.store.commit([Write(episodic.pinned(raw, now)) for raw in told])
 
     def get(
         self,

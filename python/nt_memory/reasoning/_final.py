@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from nt_memory._intake import Turn
     from nt_memory.reasoning.trajectory import Trajectory
-    from nt_memory.store import RawRecord
+    from nt_memory.store import RawRecord, Store
 
 
 def trajectories_of(agent_id: str | None) -> Query:
@@ -23,12 +23,27 @@ def trajectories_of(agent_id: str | None) -> Query:
     return Query(namespace=scope, filter=Filter(kind=_form.KIND).tree())
 
 
-def final_since(turn: Turn, agent_id: str | None) -> Iterator[tuple[RawRecord, Trajectory]]:
-    """Go through those that are final now and were not at the last turn, or were put off."""
+def final_since(
+    turn: Turn, agent_id: str | None, result: tuple[str | None, str] | None = None
+) -> Iterator[tuple[RawRecord, Trajectory]]:
+    """Go through those that are final now and were not at the last turn, or were put off.
+
+    ``result`` is the namespace and the kind of what is made of them: a copy of a memory
+    has that, and no mark.
+    """
+    taken = _made_of(turn.store, *result) if turn.before is None and result else frozenset()
     for raw in turn.news(trajectories_of(agent_id)):
+        if raw.id in taken:
+            continue
         trajectory = _form.readable(raw)
         if trajectory is not None and trajectory.is_final and not _was_final(turn, raw.id):
             yield raw, trajectory
+
+
+def _made_of(store: Store, namespace: str | None, kind: str) -> frozenset[str]:
+    """Return what records were made of, by all their versions."""
+    ids = store.select(namespace, Filter(kind=kind).tree())
+    return frozenset(parent for id_ in ids for raw in store.versions(id_) for parent in raw.parents)
 
 
 def _was_final(turn: Turn, id_: str) -> bool:

@@ -58,6 +58,9 @@ class ReasoningBank:
     After "ReasoningBank: Scaling Agent Self-Evolving with Reasoning Memory"
     (2025), with known times: what is recalled as of a time was learnt by then.
 
+    Learn from an agent with a bank of its own, or from all with one bank: a decision
+    counts once for each bank that takes it in.
+
     Parameters
     ----------
     memory

@@ -325,7 +325,7 @@ class MemoryDistiller:
         """Return what can be distilled by type of action, and how many have no vector."""
         members: dict[str, list[Member]] = {}
         ignored = 0
-        final = final_since(turn, self.agent_id)
+        final = final_since(turn, self.agent_id, (self.namespace, pattern.KIND))
         for count, (raw, trajectory) in enumerate(final, start=1):
             if progress is not None and count % _STEP == 0:
                 progress(count)

@@ -87,7 +87,8 @@ class ItemExtraction:
         made: list[MemoryItem] = []
         ops: list[Op] = []
         failed: dict[str, str] = {}
-        for _, trajectory in final_since(turn, self._agent_id):
+        made_there = None if self._agent_id is None else items.namespace_of(self._agent_id)
+        for _, trajectory in final_since(turn, self._agent_id, (made_there, items.KIND)):
             try:
                 found = self._extract(trajectory, at)
                 writes = [self._write(item, trajectory, turn.now.as_of) for item in found]
