@@ -1,9 +1,10 @@
 """Trajectories, verdicts and what is distilled from them."""
 
+from nt_memory.reasoning._compressing import Inflated
 from nt_memory.reasoning.bank import Learnt, Lessons, ReasoningBank
 from nt_memory.reasoning.blocks import Compression, WindowEncoder
 from nt_memory.reasoning.calibration import AgentCalibration
-from nt_memory.reasoning.distill import Distillation, Inflated, MemoryDistiller
+from nt_memory.reasoning.distill import Distillation, MemoryDistiller
 from nt_memory.reasoning.extraction import Extraction, ItemExtraction
 from nt_memory.reasoning.feedback import Feedback, FeedbackLoop
 from nt_memory.reasoning.items import Extractor, MemoryItem, RuleExtractor
