@@ -83,6 +83,47 @@ GOALS: list[tuple[str, str, str, float]] = [
         5e6,
     ),
     (
+        "Python, 100 trajectories judged, p50 in ns",
+        "verdict/judge_batch_100 p50",
+        "<=",
+        300_000,
+    ),
+    (
+        "Python, 100,000 trajectories kept in batches, a minute",
+        "trajectory/track_100000 value",
+        ">=",
+        100_000,
+    ),
+    *(
+        (
+            f"Python, similar experiences among 100,000, {whose}, {share} in ns",
+            f"experience/one_agent_{name}_logged/ours {share}",
+            "<=",
+            goal,
+        )
+        for name, whose in (("1x100000", "of one agent"), ("10x10000", "of one agent in ten"))
+        for share, goal in (("p50", 1e6), ("p99", 5e6))
+    ),
+    *(
+        (
+            f"Python, the same by ten agents at once, {whose}, queries a second",
+            f"experience/ten_agents_{name}_{how}_rate/ours value",
+            ">=",
+            2000,
+        )
+        for name, whose in (("1x100000", "of one"), ("10x10000", "each its own"))
+        for how in ("batched", "one_by_one")
+    ),
+    *(
+        (
+            f"Python, the same, {whose}, p99 in ns",
+            f"experience/ten_agents_{name}_batched/ours p99",
+            "<=",
+            20e6,
+        )
+        for name, whose in (("1x100000", "of one"), ("10x10000", "each its own"))
+    ),
+    (
         "the demo over 20 years, in seconds",
         "start/demo_20_years value",
         "<=",

@@ -1,4 +1,4 @@
-"""Consolidation of a hundred thousand episodes, and pruning of a million."""
+"""Consolidation and pruning of a hundred thousand episodes, or of as many as one likes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from nt_memory import ManualClock, MemoryLifecycle, MemorySystem
 
 START = datetime(2020, 1, 1, tzinfo=timezone.utc)
 BATCH = 10_000
-# NT_MEMORY_PRUNED asks for another number.
-PRUNED = int(os.environ.get("NT_MEMORY_PRUNED", "1000000"))
+# NT_MEMORY_PRUNED asks for another number; a million takes some minutes.
+PRUNED = int(os.environ.get("NT_MEMORY_PRUNED", "100000"))
 
 
 def fill(memory: MemorySystem, vectors: np.ndarray, count: int, apart: timedelta) -> None:
