@@ -19,6 +19,9 @@ use crate::{batch, messages, query, record};
 
 /// Records from which a search takes long enough to be worth interrupting.
 const LONG_SEARCH: usize = 100_000;
+/// Searches that are done before a thread is begun, and records from which even those take long.
+const FEW_SEARCHES: usize = 16;
+const VERY_LONG_SEARCH: usize = 1_000_000;
 /// Keys from which a scan does.
 const LONG_SCAN: usize = 10_000;
 
@@ -251,7 +254,11 @@ impl PyStore {
             guarded_short(py, || self.handle.searching(query).map(|_| ()))?;
         }
         let store = Arc::clone(self.handle.anyone());
-        let results = interruptible(py, move || store.search_many(&queries))?;
+        let results = if queries.len() <= FEW_SEARCHES && store.record_count() < VERY_LONG_SEARCH {
+            guarded(py, || store.search_many(&queries))?
+        } else {
+            interruptible(py, move || store.search_many(&queries))?
+        };
         results.into_iter().map(|result| query::result(py, result)).collect()
     }
 
