@@ -8,7 +8,7 @@ written since although known before.  What a turn could not use waits for the ne
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from nt_memory._shown import shown
@@ -33,13 +33,13 @@ KEY = "mark"
 class Mark:
     """A moment of a store: the time asked for, the last commit seen, when that was recorded.
 
-    ``waiting`` are ids of what was seen and put off.
+    ``waiting`` are ids of what was seen and put off, in their order (the keys).
     """
 
     as_of: int
     commit: int
     at: int
-    waiting: tuple[str, ...] = ()
+    waiting: dict[str, None] = field(default_factory=dict)
 
     def covers(self, shown_from: int, raw: RawRecord) -> bool:
         """Whether a version had been seen, and was not put off."""
@@ -122,9 +122,8 @@ class Turn:
         First those that waited, in their order, then the others in the order in which
         they became visible.
         """
-        waited = self.before.waiting if self.before is not None else ()
+        waited = self.before.waiting if self.before is not None else {}
         yield from filter(None, map(self._shown, waited))
-        seen = frozenset(waited)
         query = replace(
             query,
             as_of=self.now.as_of,
@@ -135,12 +134,21 @@ class Turn:
         before = self.before
         for raw in walk(self.store, query):
             is_new = before is None or visible_at(raw) > before.as_of or raw.commit > before.commit
-            if is_new and raw.id not in seen:
+            if is_new and raw.id not in waited:
                 yield raw
 
     def shown_before(self, id_: str) -> RawRecord | None:
-        """Return what was shown of a record at the mark before."""
-        return None if self.before is None else self.before.fetch(self.store, id_)
+        """Return what was shown of a record at the mark before.
+
+        None where retention has erased that: what is new is told by its time, and of a
+        revision nobody knows any more.
+        """
+        if self.before is None:
+            return None
+        try:
+            return self.before.fetch(self.store, id_)
+        except HorizonError:
+            return None
 
     def end(self, waiting: Sequence[str] = ()) -> list[Op]:
         """Return what sets the mark, for the batch that holds the turn's results.
@@ -166,6 +174,12 @@ class Turn:
         return late if tree is None else {"and": [tree, late]}
 
 
+def parents_of(store: Store, namespace: str | None, kind: str) -> frozenset[str]:
+    """Return what records were made of, by all their versions."""
+    ids = store.select(namespace, Filter(kind=kind).tree())
+    return frozenset(parent for id_ in ids for raw in store.versions(id_) for parent in raw.parents)
+
+
 def visible_at(raw: RawRecord) -> int:
     """Return from when a version shows: its known-at, or that of its outcome."""
     known = raw.outcome.known_at if raw.outcome is not None else None
@@ -176,4 +190,4 @@ def _mark(row: bytes | None) -> Mark | None:
     if row is None:
         return None
     told = unpack(row)
-    return Mark(**{**told, "waiting": tuple(told["waiting"])})
+    return Mark(**{**told, "waiting": dict.fromkeys(told["waiting"])})

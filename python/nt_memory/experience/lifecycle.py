@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from sys import float_info
 from typing import TYPE_CHECKING, Any
 
-from nt_memory._intake import Intake, Turn
+from nt_memory._intake import Intake, Turn, parents_of
 from nt_memory._shown import shown
 from nt_memory._values import finite
 from nt_memory._walking import walk
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from nt_memory.clock import Duration
     from nt_memory.experience.semantic import SemanticMemory
-    from nt_memory.store import RawRecord
     from nt_memory.system import MemorySystem
 
 _DAY = 86_400.0
@@ -160,7 +159,11 @@ class MemoryLifecycle:
             Another run ended meanwhile; this one can be tried again.
         """
         at = to_micros(self._memory.clock.now() if as_of is None else as_of, "as_of")
-        done, counted = Consolidation(), self._counted()
+        done = Consolidation()
+        # A copy of a memory has its patterns, and no mark.
+        is_new = self._intake.last() is None
+        store, home = self._memory.store, self.namespace
+        counted = parents_of(store, home, semantic.KIND) if is_new else frozenset()
         end = self._first_end()
         while end is not None and end <= at:
             try:
@@ -237,17 +240,6 @@ class MemoryLifecycle:
     def _end_of(self, at: int) -> int:
         """Return the end of the window that a time lies in."""
         return -(-at // self._window) * self._window
-
-    def _counted(self) -> frozenset[str]:
-        """Return the episodes that patterns were made of before there was a mark.
-
-        A copy of a memory has its patterns, and no mark.
-        """
-        if self._intake.last() is not None:
-            return frozenset()
-        store, wanted = self._memory.store, Filter(kind=semantic.KIND)
-        ids = store.select(self.namespace, wanted.tree())
-        return frozenset(p for id_ in ids for raw in store.versions(id_) for p in raw.parents)
 
     def _consolidate(
         self, turn: Turn, done: Consolidation, counted: frozenset[str]
@@ -350,7 +342,7 @@ class MemoryLifecycle:
             if batch:
                 forgotten += int(self._memory.store.commit([Forget(batch)]).results[0])
             if progress is not None:
-                progress(start + len(batch))
+                progress(forgotten)
         return forgotten
 
     def _last(self, id_: str) -> Record | None:
@@ -362,10 +354,7 @@ class MemoryLifecycle:
 
 def _was_settled(turn: Turn, id_: str) -> bool:
     """Whether an episode counted in an earlier window; a revision does not count again."""
-    try:
-        before: RawRecord | None = turn.shown_before(id_)
-    except HorizonError:  # of a revision nobody knows any more
-        return False
+    before = turn.shown_before(id_)
     return before is not None and before.outcome is not None
 
 

@@ -69,7 +69,6 @@ class Session:
         self.agent_id = agent_id
         self.id = session_id
         self._store = memory.store
-        self._clock = memory.clock
         self._namespace = agent_namespace(agent_id, SESSIONS)
         self._tracker = TrajectoryTracker(memory)
         self.working = WorkingMemory(memory, agent_id)
@@ -171,5 +170,4 @@ class Session:
             with suppress(ForgottenError):  # what was forgotten does not go on
                 found = self._tracker.get(id_)
                 if found is not None:
-                    found._clock = self._clock  # noqa: SLF001 (its next steps are by this clock)
                     self.trajectories[id_] = found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nt_memory.errors import HorizonError
+from nt_memory._intake import parents_of
 from nt_memory.filters import Filter
 from nt_memory.reasoning import _form
 from nt_memory.store import Query
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from nt_memory._intake import Turn
     from nt_memory.reasoning.trajectory import Trajectory
-    from nt_memory.store import RawRecord, Store
+    from nt_memory.store import RawRecord
 
 
 def trajectories_of(agent_id: str | None) -> Query:
@@ -31,7 +31,7 @@ def final_since(
     ``result`` is the namespace and the kind of what is made of them: a copy of a memory
     has that, and no mark.
     """
-    taken = _made_of(turn.store, *result) if turn.before is None and result else frozenset()
+    taken = parents_of(turn.store, *result) if turn.before is None and result else frozenset()
     for raw in turn.news(trajectories_of(agent_id)):
         if raw.id in taken:
             continue
@@ -40,18 +40,9 @@ def final_since(
             yield raw, trajectory
 
 
-def _made_of(store: Store, namespace: str | None, kind: str) -> frozenset[str]:
-    """Return what records were made of, by all their versions."""
-    ids = store.select(namespace, Filter(kind=kind).tree())
-    return frozenset(parent for id_ in ids for raw in store.versions(id_) for parent in raw.parents)
-
-
 def _was_final(turn: Turn, id_: str) -> bool:
     if turn.before is None or id_ in turn.before.waiting:
         return False
-    try:
-        raw = turn.before.fetch(turn.store, id_)
-    except HorizonError:  # what is new is told by its time; of a revision nobody knows any more
-        return False
+    raw = turn.shown_before(id_)
     before = None if raw is None else _form.readable(raw)
     return before is not None and before.is_final
