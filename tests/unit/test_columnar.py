@@ -108,6 +108,16 @@ def test_damaged_columns_are_refused_or_read_as_something_else(rows, data):
         from_columns(bytes(packed))
 
 
+def test_every_damaged_byte_of_mixed_columns_is_refused_or_read_as_something_else():
+    whole = to_columns([None, [], {"k": 1}, {"k": "a", "l": ()}, 1.5])
+    for at in range(len(whole)):
+        for flip in (1, 2, 4, 0x40, 0x80, 0xFF):
+            packed = bytearray(whole)
+            packed[at] ^= flip
+            with contextlib.suppress(SerializationError):
+                from_columns(bytes(packed))
+
+
 def test_json_of_rows_is_not_needed():
     rows = [{"k": n} for n in range(10)]
     assert len(to_columns(rows)) < len(json.dumps(rows))

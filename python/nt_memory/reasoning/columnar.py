@@ -17,7 +17,7 @@ from nt_memory._values import pack, unpack
 from nt_memory.errors import SerializationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -182,7 +182,7 @@ def _decode_mixed(node: Node, n: int) -> list[Any]:
     parts = [
         iter(_decode(part, size)) for part, size in zip(node["parts"], node["sizes"], strict=True)
     ]
-    return [next(parts[place]) for place in node["places"][:n]]
+    return _in_turn(parts, node["places"][:n])
 
 
 def _decode_dicts(node: Node, n: int) -> list[Any]:
@@ -193,7 +193,16 @@ def _decode_dicts(node: Node, n: int) -> list[Any]:
         decoded = [_decode(column, size) for column in columns]
         made = zip(*decoded, strict=True) if decoded else iter([()] * size)
         rows.append(iter([dict(zip(shape, row, strict=True)) for row in made]))
-    return [next(rows[code]) for code in codes]
+    return _in_turn(rows, codes)
+
+
+def _in_turn(columns: list[Iterator[Any]], places: Iterable[int]) -> list[Any]:
+    """Return the next value of the column that each row names."""
+    try:
+        return [next(columns[place]) for place in places]
+    except StopIteration:
+        msg = "a column ends before its rows"
+        raise ValueError(msg) from None
 
 
 def _decode_lists(node: Node, n: int) -> list[Any]:
