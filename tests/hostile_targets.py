@@ -183,6 +183,7 @@ def operations(memory, rng):
             (store.Increment, {"namespace": "a", "key": "n", "by": 1}),
             (store.Expect, {"namespace": "a", "key": "e", "value": None}),
             (store.ExpectNew, {"id": "new"}),
+            (store.ExpectUnchanged, {"ids": [], "commit": 0}),
             (store.Forget, {"ids": []}),
             (store.Write, {"record": store.RawRecord(**RAW)}),
             (store.WriteMany, {"table": RawTable(**COLUMNS)}),

@@ -8,6 +8,7 @@ from nt_memory.store import (
     Delete,
     Expect,
     ExpectNew,
+    ExpectUnchanged,
     Forget,
     Increment,
     NamespaceOptions,
@@ -107,6 +108,7 @@ operations = st.one_of(
     values,
     st.builds(Write, records()),
     st.builds(Settle, ids, outcomes(), st.booleans()) | st.builds(ExpectNew, ids),
+    st.builds(ExpectUnchanged, st.lists(ids, max_size=2), st.integers(0, 40)),
     mostly(st.builds(Configure, namespaces, options), st.builds(Forget, st.lists(ids, max_size=2))),
 )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from nt_memory._retrying import retried
 from nt_memory._shown import shown
 from nt_memory._values import pack, unpack
 from nt_memory._walking import walk
@@ -101,6 +102,14 @@ class Intake:
         seen = self._store.commit([Expect(self._namespace, KEY, row)])
         mark = Mark(at, seen.number, seen.recorded_at)
         return Turn(self._store, before, mark, self._namespace, row)
+
+    def unmoved(self) -> Expect:
+        """Return the precondition that no turn ends from now on."""
+        return Expect(self._namespace, KEY, self._row())
+
+    def head(self) -> int:
+        """Return the number of a commit of its own: what is committed later has a greater one."""
+        return retried(lambda: self._store.commit([self.unmoved()])).number
 
     def _row(self) -> bytes | None:
         return self._store.get(self._namespace, KEY)

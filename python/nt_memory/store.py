@@ -134,6 +134,17 @@ class ExpectNew:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectUnchanged:
+    """Precondition: these records are there, and none was written to after a commit.
+
+    What the batch itself has written before counts.
+    """
+
+    ids: Sequence[str]
+    commit: int
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """A new record, or a new version of the one with this id.  Result: the id.
 
@@ -203,6 +214,7 @@ Op: TypeAlias = (
     | Increment
     | Expect
     | ExpectNew
+    | ExpectUnchanged
     | Write
     | WriteMany
     | Settle
@@ -305,12 +317,12 @@ class Store(Protocol):
         Raises
         ------
         ConflictError
-            An `Expect` or `ExpectNew` does not hold.
+            An `Expect`, `ExpectNew` or `ExpectUnchanged` does not hold.
         SettledError
             A `Settle` without ``revise`` on a record that has an outcome.
         RecordNotFoundError, ForgottenError
-            A `Settle`, `Forget`, `ExpectNew` or `Write` names a record that is not
-            there (any more).
+            A `Settle`, `Forget`, `ExpectNew`, `ExpectUnchanged` or `Write` names a record
+            that is not there (any more).
         """
         ...
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from nt_memory._intake import visible_at
 from nt_memory._recalling import bounds
 from nt_memory._remembering import held_by
+from nt_memory._retrying import retried
 from nt_memory._shown import shown
 from nt_memory._values import as_vector, finite, pack, unpack
 from nt_memory._walking import walk
@@ -19,7 +20,7 @@ from nt_memory.experience.episodic import KIND, PINNED, EpisodicMemory
 from nt_memory.filters import Filter
 from nt_memory.metrics import LARGEST
 from nt_memory.records import STATE
-from nt_memory.store import ExpectNew, Op, Query, Settle, Write
+from nt_memory.store import ExpectNew, ExpectUnchanged, Op, Query, Settle, Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -218,6 +219,9 @@ class EpisodicStore:
         RecordNotFoundError, ForgottenError
             There is no such episode (any more).
         """
+        retried(lambda: self._pin(id))
+
+    def _pin(self, id: str) -> None:
         now = to_micros(self._memory.clock.now())
         versions = self._memory.store.versions(id)
         if not versions or versions[-1].kind != KIND:
@@ -231,7 +235,9 @@ class EpisodicStore:
         told = sorted(later, key=visible_at, reverse=True)
         # One that is hidden by its ttl can still be pruned, and so be pinned.
         told += [shown_now or versions[-1]] if shown_now or not told else []
-        self._memory.store.commit([Write(episodic.pinned(raw, now)) for raw in told])
+        # What is told of it meanwhile would be hidden by these.
+        same = ExpectUnchanged([id], versions[-1].commit)
+        self._memory.store.commit([same, *(Write(episodic.pinned(raw, now)) for raw in told)])
 
     def get(
         self,

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from sys import float_info
 from typing import TYPE_CHECKING, Any
 
 from nt_memory._intake import Intake, Turn, parents_of
+from nt_memory._retrying import retried
 from nt_memory._shown import shown
 from nt_memory._values import finite
 from nt_memory._walking import walk
 from nt_memory.clock import from_micros, micros, to_micros
-from nt_memory.errors import ForgottenError, HorizonError
+from nt_memory.errors import ConflictError, ForgottenError, HorizonError, RecordNotFoundError
 from nt_memory.experience import _consolidation, episodic, semantic
 from nt_memory.experience._places import agent_namespace
 from nt_memory.experience.episodic_store import EPISODES
 from nt_memory.experience.semantic_store import SemanticStore, namespace_of
 from nt_memory.filters import Filter, ge, lt
 from nt_memory.records import Record
-from nt_memory.store import Forget, Op, Query, Write
+from nt_memory.store import ExpectUnchanged, Forget, Op, Query, Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from nt_memory.clock import Duration
     from nt_memory.experience.semantic import SemanticMemory
+    from nt_memory.store import RawRecord
     from nt_memory.system import MemorySystem
 
 _DAY = 86_400.0
@@ -211,6 +214,7 @@ class MemoryLifecycle:
         """
         now = self._memory.clock.now()
         at = now if as_of is None else from_micros(to_micros(as_of, "as_of"))
+        seen = self._intake.head()
         # Ages count from then; what is worth keeping is what is known to be so now.
         poor = [entry for entry in self._entries(max(now, at)) if self._is_poor(entry, at)]
         gone = sorted(entry.memory_id for entry in poor)
@@ -219,9 +223,8 @@ class MemoryLifecycle:
         episodes = [id_ for id_ in old if id_ not in held]
         if dry_run:
             return Pruning(len(episodes), len(gone), len(old) - len(episodes), dry_run=True)
-        entries = self._forget(gone, lambda ids: ids, archive, progress)
-        # Looked at again before each portion: some are pinned, or held, meanwhile.
-        kept = self._forget(episodes, self._still_free, archive, progress)
+        entries = self._forget(gone, seen, lambda ids: ids, archive, progress)
+        kept = self._forget(episodes, seen, self._still_free, archive, progress)
         return Pruning(kept, entries, len(old) - kept, dry_run=False)
 
     def _first_end(self) -> int | None:
@@ -314,11 +317,9 @@ class MemoryLifecycle:
         return frozenset(held)
 
     def _still_free(self, ids: Sequence[str]) -> Sequence[str]:
-        """Leave out what was pinned or is held by now."""
-        wanted = Filter(kind=episodic.KIND, tags=episodic.PINNED)
-        pinned = frozenset(self._memory.store.select(self._home(), wanted.tree()))
-        kept = pinned | self._held()
-        return [id_ for id_ in ids if id_ not in kept]
+        """Leave out what is held by now."""
+        held = self._held()
+        return [id_ for id_ in ids if id_ not in held]
 
     def _old(self, before: int) -> list[str]:
         wanted = Filter(kind=episodic.KIND, event_time=lt(from_micros(before)))
@@ -328,28 +329,50 @@ class MemoryLifecycle:
     def _forget(
         self,
         ids: Sequence[str],
+        seen: int,
         still: Callable[[Sequence[str]], Sequence[str]],
         archive: Callable[[Sequence[Record]], object] | None,
         progress: Callable[[int], object] | None,
     ) -> int:
-        """Forget what may still go, in portions; return how many were forgotten here."""
+        """Forget what may still go, in portions; return how many were forgotten here.
+
+        What was written to after the commit ``seen``, pinned for one, is for the next run.
+        """
         forgotten = 0
         for start in range(0, len(ids), _BATCH):
-            batch = still(ids[start : start + _BATCH])
+            batch = ids[start : start + _BATCH]
             if archive is not None:
-                archive([record for record in map(self._last, batch) if record is not None])
-                batch = still(batch)
-            if batch:
-                forgotten += int(self._memory.store.commit([Forget(batch)]).results[0])
+                last = [self._last(id_, seen) for id_ in still(batch)]
+                batch = [raw.id for raw in last if raw is not None]
+                archive([Record.from_raw(raw) for raw in last if raw is not None])
+            forgotten += retried(partial(self._forget_some, batch, seen, still))
             if progress is not None:
                 progress(forgotten)
         return forgotten
 
-    def _last(self, id_: str) -> Record | None:
+    def _forget_some(
+        self, ids: Sequence[str], seen: int, still: Callable[[Sequence[str]], Sequence[str]]
+    ) -> int:
+        unmoved = self._intake.unmoved()
+        batch = still(ids)
+        if not batch:
+            return 0
+        store = self._memory.store
         try:
-            return Record.from_raw(self._memory.store.versions(id_)[-1])
-        except ForgottenError:  # by somebody else, meanwhile
+            # A consolidation that ends meanwhile may hold some as examples.
+            done = store.commit([unmoved, ExpectUnchanged(batch, seen), Forget(batch)])
+        except (ConflictError, ForgottenError, RecordNotFoundError):
+            same = [raw.id for id_ in batch if (raw := self._last(id_, seen)) is not None]
+            done = store.commit([unmoved, ExpectUnchanged(same, seen), Forget(same)])
+        return int(done.results[-1])
+
+    def _last(self, id_: str, seen: int) -> RawRecord | None:
+        """Return the last version of a record; None where it was written to since, or is gone."""
+        try:
+            last = self._memory.store.versions(id_)[-1]
+        except (ForgottenError, RecordNotFoundError):
             return None
+        return last if last.commit <= seen else None
 
 
 def _was_settled(turn: Turn, id_: str) -> bool:

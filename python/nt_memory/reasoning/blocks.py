@@ -14,6 +14,7 @@ from zlib import crc32
 
 import numpy as np
 
+from nt_memory._retrying import retried
 from nt_memory._values import pack, unpack
 from nt_memory._walking import walk
 from nt_memory.clock import from_micros, to_micros
@@ -26,7 +27,17 @@ from nt_memory.errors import (
 from nt_memory.filters import Filter
 from nt_memory.reasoning import _form
 from nt_memory.reasoning.columnar import from_columns, shuffle, to_columns, unshuffle
-from nt_memory.store import Delete, Expect, Forget, Op, Put, Query, RawRecord, Write
+from nt_memory.store import (
+    Delete,
+    Expect,
+    ExpectUnchanged,
+    Forget,
+    Op,
+    Put,
+    Query,
+    RawRecord,
+    Write,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -114,6 +125,9 @@ class Blocks:
         Each is read once more: what was told of it meanwhile goes along, and one of which
         something is told that is not known yet stays.
         """
+        return retried(lambda: self._replace(ids, at))
+
+    def _replace(self, ids: Sequence[str], at: int) -> Compression:
         raws = [raw for raw in map(self._whole, ids) if raw is not None]
         if not raws:
             return Compression()
@@ -123,8 +137,10 @@ class Blocks:
         before = sum(len(part) for part in (*(raw.payload for raw in raws), *outcomes) if part)
         ids = [raw.id for raw in raws]
         index = _index_of(made.agent_id or "")
-        # Whoever compresses at the same time is refused, whole.
+        # Whoever compresses at the same time is refused, whole, and so is what was read before
+        # something else was told of it.
         ops: list[Op] = [Expect(index, id_, None) for id_ in ids]
+        ops += [ExpectUnchanged([raw.id], raw.commit) for raw in raws]
         ops += [Put(index, id_, made.id.encode()) for id_ in ids]
         self._store.commit([*ops, Write(made), Forget(ids)])
         vectors = sum(v.nbytes for each in trajectories for v in _form.vectors_of(each))

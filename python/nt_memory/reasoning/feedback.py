@@ -19,7 +19,7 @@ from nt_memory.reasoning._final import final_since
 from nt_memory.reasoning.calibration import AgentCalibration
 from nt_memory.reasoning.usage import Usage, weighed
 from nt_memory.reasoning.verdict import Verdict, VerdictJudge
-from nt_memory.store import Expect, Op, Write
+from nt_memory.store import Expect, ExpectUnchanged, Op, Write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -99,7 +99,8 @@ class FeedbackLoop:
         ValueError
             ``as_of`` lies before the last turn.
         ConflictError
-            Another turn ended meanwhile; nothing was changed, and it can be tried again.
+            Another turn ended meanwhile, or something else was told of a memory that it
+            weighs; nothing was changed, and it can be tried again.
         """
         turn = self._intake.begin(as_of)
         agents: dict[str, AgentCalibration] = {}
@@ -168,14 +169,17 @@ class FeedbackLoop:
         store = self._memory.store
         try:
             found = store.fetch(id_, at)
-            later = [raw for raw in store.versions(id_) if visible_at(raw) > at]
+            versions = store.versions(id_)
         except (ForgottenError, HorizonError, RecordNotFoundError):
             return None
         if found is None:
             return None
         usage = Usage.of(found).add(good, bad)
-        ops: list[Op] = [Write(weighed(found, usage, at))]
+        # What is told of it meanwhile would be hidden by what is written here.
+        ops: list[Op] = [ExpectUnchanged([id_], versions[-1].commit)]
+        ops += [Write(weighed(found, usage, at))]
         # What was told in advance, and would hide the new weight when it shows.
+        later = [raw for raw in versions if visible_at(raw) > at]
         ops += [Write(weighed(raw, usage, visible_at(raw))) for raw in later]
         try:
             if self._memory.agent_id is not None:

@@ -20,6 +20,7 @@ from nt_memory.store import (
     Delete,
     Expect,
     ExpectNew,
+    ExpectUnchanged,
     Forget,
     Increment,
     NamespaceOptions,
@@ -110,6 +111,7 @@ class State:
             Increment: self._increment,
             Expect: self._expect,
             ExpectNew: self._expect_new,
+            ExpectUnchanged: self._expect_unchanged,
             Write: lambda op: self._write(op.record),
             WriteMany: lambda op: write_rows(op.table, self._write),
             Settle: self._settle,
@@ -262,6 +264,18 @@ class State:
         if self.known(op.id) is not None:
             msg = f"there is a record {op.id} already; use another id, or leave out ExpectNew"
             raise ConflictError(msg)
+
+    def _expect_unchanged(self, op: ExpectUnchanged) -> None:
+        for id_ in op.ids:
+            check_id(id_)
+            entry = self.known(id_)
+            if entry is None:
+                raise not_found(id_)
+            if any(version.record.commit > op.commit for version in entry.versions):
+                msg = (
+                    f"record {id_} was written to after commit {op.commit}; read it again and retry"
+                )
+                raise ConflictError(msg)
 
     def _settle(self, op: Settle) -> int:
         check_id(op.id)

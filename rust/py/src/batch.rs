@@ -102,6 +102,10 @@ pub(crate) fn operation(operation: &Bound<'_, PyAny>) -> PyResult<Operation> {
             Operation::Expect { namespace: expect.namespace, key: expect.key, value }
         }
         "ExpectNew" => Operation::ExpectNew { id: operation.getattr("id")?.extract()? },
+        "ExpectUnchanged" => Operation::ExpectUnchanged {
+            ids: operation.getattr("ids")?.extract()?,
+            commit: operation.getattr("commit")?.extract()?,
+        },
         "Forget" => Operation::Forget { ids: operation.getattr("ids")?.extract()? },
         "Configure" => {
             let Configure { namespace, options } = operation.extract()?;

@@ -243,6 +243,7 @@ impl Handle {
             Operation::Settle { id, .. } => self.changing(id, operations),
             Operation::Forget { ids } => ids.iter().try_for_each(|id| self.changing(id, operations)),
             Operation::ExpectNew { .. } => Ok(()),
+            Operation::ExpectUnchanged { ids, .. } => ids.iter().try_for_each(|id| self.seeing(id)),
             Operation::Fence { resource, .. } => self.holding(resource).map(drop),
             Operation::Configure { namespace, .. } => Err(self.denied("configure", namespace)),
             Operation::Publish(publication) => self.ensure_speaks(publication),
@@ -313,6 +314,16 @@ impl Handle {
             Some(_) => Err(self.not_its(id)),
             None if operations.iter().any(is_own) => Ok(()),
             None => Err(Error::NotFound(format!("there is no record {id}; check the id"))),
+        }
+    }
+
+    /// Whether it may read a record; one that it may not is not there for it.
+    fn seeing(&self, id: &str) -> Result<()> {
+        match self.store.namespace_of(id)? {
+            Some(namespace) if !self.may_read(&namespace) => {
+                Err(Error::NotFound(format!("there is no record {id}; check the id")))
+            }
+            _ => Ok(()),
         }
     }
 

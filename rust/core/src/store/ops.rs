@@ -36,6 +36,8 @@ pub enum Operation {
     Expect { namespace: String, key: String, value: Option<Vec<u8>> },
     /// Precondition: no record has this id.
     ExpectNew { id: String },
+    /// Precondition: nothing was written to these records after a commit, and they are there.
+    ExpectUnchanged { ids: Vec<String>, commit: u64 },
     /// A new record or version.
     Write(Box<Record>),
     /// New records or versions, one a row.

@@ -57,6 +57,7 @@ pub(crate) struct ValueChange {
 #[derive(Clone, Copy)]
 pub(crate) struct Planned {
     pub order: (i64, i64, u32),
+    pub commit: u64,
 }
 
 /// What a row of L3 will hold.
@@ -174,6 +175,7 @@ impl<'a> Planner<'a> {
             Operation::Increment { namespace, key, by, ttl } => self.increment(index, namespace, key, *by, *ttl),
             Operation::Expect { namespace, key, value } => self.expect(namespace, key, value.as_deref()),
             Operation::ExpectNew { id } => self.expect_new(id),
+            Operation::ExpectUnchanged { ids, commit } => self.expect_unchanged(ids, *commit),
             Operation::Write(record) => self.write(record),
             Operation::WriteMany(table) => self.write_many(table),
             Operation::Settle { id, outcome, revise } => self.settle(id, outcome, *revise),

@@ -18,6 +18,8 @@ struct Known {
     latest: (i64, i64, u32),
     /// Greatest version number.
     last: u32,
+    /// Last commit that wrote to it.
+    commit: u64,
 }
 
 impl Planner<'_> {
@@ -27,6 +29,7 @@ impl Planner<'_> {
             return Err(forgotten(id));
         }
         let mut orders: Vec<_> = self.planned(id).map(|planned| planned.order).collect();
+        let mut commit = self.planned(id).map(|planned| planned.commit).max().unwrap_or_default();
         if !self.is_purged(id) {
             let shared = self.inner.shared.read();
             if let Some(entry) = shared.catalog.entry(id) {
@@ -38,12 +41,15 @@ impl Planner<'_> {
                 if entry.forgotten() {
                     return Err(forgotten(id));
                 }
-                orders.extend(entry.versions().map(Version::order));
+                for version in entry.versions() {
+                    orders.push(version.order());
+                    commit = commit.max(version.commit());
+                }
             }
         }
         let latest = orders.iter().max().copied();
         let last = orders.iter().map(|order| order.2).max();
-        Ok(latest.zip(last).map(|(latest, last)| Known { latest, last }))
+        Ok(latest.zip(last).map(|(latest, last)| Known { latest, last, commit }))
     }
 
     /// An id that no record has, and none had that was forgotten.
@@ -66,6 +72,19 @@ impl Planner<'_> {
                 Err(Error::Conflict(format!("there is a record {id} already; use another id, or leave out ExpectNew")))
             }
         }
+    }
+
+    pub(super) fn expect_unchanged(&self, ids: &[String], commit: u64) -> Result<Answer> {
+        for id in ids {
+            validate_id(id)?;
+            let known = self.known(id)?.ok_or_else(|| not_found(id))?;
+            if known.commit > commit {
+                return Err(Error::Conflict(format!(
+                    "record {id} was written to after commit {commit}; read it again and retry"
+                )));
+            }
+        }
+        Ok(Answer::None)
     }
 
     pub(super) fn write(&mut self, record: &Record) -> Result<Answer> {
@@ -283,7 +302,8 @@ impl Planner<'_> {
 
     fn add_version(&mut self, id: &str, meta: Meta, embeddings: Vec<(String, Embedding)>) -> Result<()> {
         self.own.rows.insert(keys::version(keys::META, id, meta.version), Some(record::encode(&meta)?.into()));
-        let planned = Planned { order: (meta.visible_at, meta.recorded_at, meta.version) };
+        let order = (meta.visible_at, meta.recorded_at, meta.version);
+        let planned = Planned { order, commit: self.number };
         self.own.versions.entry(id.to_owned()).or_default().push(planned);
         self.own.counts.versions += 1;
         for (space, _) in &embeddings {
