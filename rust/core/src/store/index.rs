@@ -44,18 +44,20 @@ const NEARLY_ALL: f64 = 0.9;
 
 /// Who may pass, as a walk asks for some ten thousand of them.
 enum Members<'a> {
-    /// A bit each: a compressed set of few has lists that are looked through.
+    /// A bit each, without a look for where it lies.
     Few(Vec<u64>),
     Many(&'a RoaringBitmap),
 }
 
 impl<'a> Members<'a> {
+    /// To set so many bits is less than a walk saves by them.
+    const FEW: u64 = 32_768;
     /// A compressed set has bits itself from so many of all.
     const MANY: u32 = 16;
 
     fn of(records: &'a RoaringBitmap) -> Self {
         let end = records.max().map_or(0, |last| last + 1);
-        if records.len() >= u64::from(end / Self::MANY) {
+        if records.len() > Self::FEW && records.len() >= u64::from(end / Self::MANY) {
             return Self::Many(records);
         }
         let mut bits = vec![0; end as usize / 64 + 1];

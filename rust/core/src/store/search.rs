@@ -27,6 +27,8 @@ const CHUNK: u32 = 4096;
 const AHEAD: usize = 64;
 /// Searches between two looks at the lock: writers wait for it.
 const BATCH: usize = 64;
+/// Searches that one core does: to hand them out, and to wait for the others, is more than it saves.
+const FEW: usize = 16;
 /// Most hits that diversity chooses.
 const MAX_DIVERSE: usize = 100;
 /// How long a search waits for a forget that is between disk and memory.
@@ -157,7 +159,11 @@ impl Store {
     fn ranked_some(&self, queries: &[Query], now: i64) -> Result<Option<Vec<SearchResult>>> {
         // Taken here: a task that waited for it would keep the pool from whoever holds it.
         let shared = self.inner.shared.read();
-        workers::share(|| queries.par_iter().map(|query| self.ranked_in(&shared, query, now)).collect())
+        let ranked = |query| self.ranked_in(&shared, query, now);
+        if queries.len() <= FEW {
+            return queries.iter().map(ranked).collect();
+        }
+        workers::share(|| queries.par_iter().map(ranked).collect())
     }
 
     /// The matches without their records, from one state of the catalogue; `None` where one is being
