@@ -1,0 +1,176 @@
+"""All features of all bars, computed once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nt_memory.agents.features.liquidity import liquidity_columns
+from nt_memory.agents.features.markov import STATES, markov_columns
+from nt_memory.agents.features.sentiment import sentiment_columns
+from nt_memory.agents.features.settings import FeatureSettings
+from nt_memory.agents.features.types import (
+    AgentFeatures,
+    LiquidityFeatures,
+    MarkovFeatures,
+    SentimentFeatures,
+    VolumeProfile,
+    WyckoffFeatures,
+)
+from nt_memory.agents.features.wyckoff import wyckoff_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from nt_memory.market import BarSeries, Floats
+
+    Columns = dict[str, Floats]
+
+
+class FeatureTable:
+    """What the agents are told at the close of each bar.
+
+    All columns are computed when the table is made.  The value at a bar reads
+    that bar and earlier ones, and nothing else: bars that come later do not
+    change a byte of it.
+
+    Parameters
+    ----------
+    bars
+        The market.
+    settings
+        Windows and thresholds.
+
+    Examples
+    --------
+    >>> from nt_memory.backtest import load_sp500
+    >>> table = FeatureTable(load_sp500())
+    >>> told = table.at(2_449)  # 2008-09-29
+    >>> round(told["sentiment"]["volatility"], 1), told["markov"]["state"]
+    (5.4, 'down')
+    >>> table.at(0)
+    {}
+    """
+
+    def __init__(self, bars: BarSeries, *, settings: FeatureSettings | None = None) -> None:
+        self.bars = bars
+        self.settings = settings or FeatureSettings()
+        self._groups = {
+            name: _columns(compute, bars, self.settings) for name, compute in _COMPUTE.items()
+        }
+        self._told = {
+            name: ~np.isnan(np.array(list(columns.values()))).any(axis=0)
+            for name, columns in self._groups.items()
+        }
+
+    def __len__(self) -> int:
+        return len(self.bars)
+
+    @property
+    def columns(self) -> Mapping[str, Floats]:
+        """Every value of every bar, by ``"group.name"``; read-only, NaN where there is none.
+
+        A state is its place in ``("down", "flat", "up")``, an event 0 or 1.
+        """
+        return {
+            f"{group}.{name}": values
+            for group, columns in self._groups.items()
+            for name, values in columns.items()
+        }
+
+    @property
+    def warm_up(self) -> int:
+        """First bar at which all groups of bars are told; the number of bars where none is."""
+        together = np.logical_and.reduce(list(self._told.values()))
+        return int(together.argmax()) if together.any() else len(self)
+
+    def at(self, bar: int) -> AgentFeatures:
+        """Return what is told at the close of a bar, in plain Python types.
+
+        A group is absent before all of its values can be told.
+
+        Raises
+        ------
+        ValueError
+            There is no such bar; they count from 0.
+        """
+        if not 0 <= bar < len(self):
+            msg = f"bar={bar}: give one from 0 to {len(self) - 1}"
+            raise ValueError(msg)
+        features: AgentFeatures = {}
+        if self._told["liquidity"][bar]:
+            features["liquidity"] = self._liquidity(bar)
+        if self._told["sentiment"][bar]:
+            features["sentiment"] = self._sentiment(bar)
+        if self._told["wyckoff"][bar]:
+            features["wyckoff"] = self._wyckoff(bar)
+        if self._told["markov"][bar]:
+            features["markov"] = self._markov(bar)
+        return features
+
+    def _row(self, group: str, bar: int) -> dict[str, float]:
+        return {name: values.item(bar) for name, values in self._groups[group].items()}
+
+    def _liquidity(self, bar: int) -> LiquidityFeatures:
+        row = self._row("liquidity", bar)
+        return LiquidityFeatures(
+            amihud=row["amihud"],
+            kyle_lambda=row["kyle_lambda"],
+            volume_profile=VolumeProfile(
+                point_of_control=row["point_of_control"],
+                value_area_low=row["value_area_low"],
+                value_area_high=row["value_area_high"],
+                position=row["position"],
+            ),
+        )
+
+    def _sentiment(self, bar: int) -> SentimentFeatures:
+        row = self._row("sentiment", bar)
+        return SentimentFeatures(
+            momentum=row["momentum"],
+            volatility=row["volatility"],
+            trend_strength=row["trend_strength"],
+        )
+
+    def _wyckoff(self, bar: int) -> WyckoffFeatures:
+        row = self._row("wyckoff", bar)
+        return WyckoffFeatures(
+            ad_line=row["ad_line"],
+            accumulation=row["accumulation"],
+            range_low=row["range_low"],
+            range_high=row["range_high"],
+            spring=row["spring"] == 1.0,
+            upthrust=row["upthrust"] == 1.0,
+        )
+
+    def _markov(self, bar: int) -> MarkovFeatures:
+        row = self._row("markov", bar)
+        return MarkovFeatures(
+            state=STATES[int(row["state"])],
+            probability_up=row["probability_up"],
+            probability_down=row["probability_down"],
+            samples=int(row["samples"]),
+        )
+
+
+_COMPUTE: dict[str, Callable[[BarSeries, FeatureSettings], Columns]] = {
+    "liquidity": liquidity_columns,
+    "sentiment": sentiment_columns,
+    "wyckoff": wyckoff_columns,
+    "markov": markov_columns,
+}
+
+
+def _columns(
+    compute: Callable[[BarSeries, FeatureSettings], Columns],
+    bars: BarSeries,
+    settings: FeatureSettings,
+) -> Columns:
+    """Compute a group; what is beyond the floats is as good as not told."""
+    with np.errstate(all="ignore"):
+        columns = compute(bars, settings)
+        for values in columns.values():
+            values[~np.isfinite(values)] = np.nan
+            values.flags.writeable = False
+    return columns
