@@ -59,6 +59,9 @@ class FeatureSettings:
     chain_age
         How old the latest option chain may be at a close; 4 days bridge a
         long weekend.
+    quote_age
+        How long before its chain an option may have been quoted; an hour, beyond
+        what exchanges delay.
 
     Raises
     ------
@@ -88,6 +91,7 @@ class FeatureSettings:
     transition_window: int = 252
     transition_prior: float = 1.0
     chain_age: timedelta = timedelta(days=4)
+    quote_age: timedelta = timedelta(hours=1)
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -112,4 +116,5 @@ _RANGES = {
     "transition_window": (1, 1_000_000),
     "transition_prior": (1e-9, 1e6),
     "chain_age": (timedelta(0), timedelta(days=366)),
+    "quote_age": (timedelta(0), timedelta(days=366)),
 }

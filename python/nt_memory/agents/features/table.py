@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nt_memory.agents.features.hedge import hedge_columns
 from nt_memory.agents.features.liquidity import liquidity_columns
 from nt_memory.agents.features.markov import STATES, markov_columns
 from nt_memory.agents.features.sentiment import sentiment_columns
 from nt_memory.agents.features.settings import FeatureSettings
 from nt_memory.agents.features.types import (
     AgentFeatures,
+    HedgeFeatures,
     LiquidityFeatures,
     MarkovFeatures,
     SentimentFeatures,
@@ -21,11 +23,10 @@ from nt_memory.agents.features.types import (
 from nt_memory.agents.features.wyckoff import wyckoff_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping, Sequence
 
+    from nt_memory.agents.options import OptionChain
     from nt_memory.market import BarSeries, Floats
-
-    Columns = dict[str, Floats]
 
 
 class FeatureTable:
@@ -39,8 +40,15 @@ class FeatureTable:
     ----------
     bars
         The market.
+    chains
+        Option chains of the symbol; a bar is told the latest one known at its close.
     settings
         Windows and thresholds.
+
+    Raises
+    ------
+    ValueError
+        A chain is of another symbol, or two are of one time.
 
     Examples
     --------
@@ -53,12 +61,28 @@ class FeatureTable:
     {}
     """
 
-    def __init__(self, bars: BarSeries, *, settings: FeatureSettings | None = None) -> None:
+    def __init__(
+        self,
+        bars: BarSeries,
+        chains: Sequence[OptionChain] = (),
+        *,
+        settings: FeatureSettings | None = None,
+    ) -> None:
         self.bars = bars
         self.settings = settings or FeatureSettings()
-        self._groups = {
-            name: _columns(compute, bars, self.settings) for name, compute in _COMPUTE.items()
-        }
+        # What is beyond the floats is as good as not told.
+        with np.errstate(all="ignore"):
+            self._groups = {
+                "hedge": hedge_columns(bars, chains, self.settings),
+                "liquidity": liquidity_columns(bars, self.settings),
+                "sentiment": sentiment_columns(bars, self.settings),
+                "wyckoff": wyckoff_columns(bars, self.settings),
+                "markov": markov_columns(bars, self.settings),
+            }
+        for columns in self._groups.values():
+            for values in columns.values():
+                values[~np.isfinite(values)] = np.nan
+                values.flags.writeable = False
         self._told = {
             name: ~np.isnan(np.array(list(columns.values()))).any(axis=0)
             for name, columns in self._groups.items()
@@ -81,8 +105,9 @@ class FeatureTable:
 
     @property
     def warm_up(self) -> int:
-        """First bar at which all groups of bars are told; the number of bars where none is."""
-        together = np.logical_and.reduce(list(self._told.values()))
+        """First bar at which all groups but ``hedge`` are told; the number of bars without one."""
+        groups = [told for name, told in self._told.items() if name != "hedge"]
+        together = np.logical_and.reduce(groups)
         return int(together.argmax()) if together.any() else len(self)
 
     def at(self, bar: int) -> AgentFeatures:
@@ -99,6 +124,8 @@ class FeatureTable:
             msg = f"bar={bar}: give one from 0 to {len(self) - 1}"
             raise ValueError(msg)
         features: AgentFeatures = {}
+        if self._told["hedge"][bar]:
+            features["hedge"] = self._hedge(bar)
         if self._told["liquidity"][bar]:
             features["liquidity"] = self._liquidity(bar)
         if self._told["sentiment"][bar]:
@@ -111,6 +138,14 @@ class FeatureTable:
 
     def _row(self, group: str, bar: int) -> dict[str, float]:
         return {name: values.item(bar) for name, values in self._groups[group].items()}
+
+    def _hedge(self, bar: int) -> HedgeFeatures:
+        row = self._row("hedge", bar)
+        return HedgeFeatures(
+            net_gamma_exposure=row["net_gamma_exposure"],
+            smart_flow_signal=row["smart_flow_signal"],
+            move=row["move"],
+        )
 
     def _liquidity(self, bar: int) -> LiquidityFeatures:
         row = self._row("liquidity", bar)
@@ -152,25 +187,3 @@ class FeatureTable:
             probability_down=row["probability_down"],
             samples=int(row["samples"]),
         )
-
-
-_COMPUTE: dict[str, Callable[[BarSeries, FeatureSettings], Columns]] = {
-    "liquidity": liquidity_columns,
-    "sentiment": sentiment_columns,
-    "wyckoff": wyckoff_columns,
-    "markov": markov_columns,
-}
-
-
-def _columns(
-    compute: Callable[[BarSeries, FeatureSettings], Columns],
-    bars: BarSeries,
-    settings: FeatureSettings,
-) -> Columns:
-    """Compute a group; what is beyond the floats is as good as not told."""
-    with np.errstate(all="ignore"):
-        columns = compute(bars, settings)
-        for values in columns.values():
-            values[~np.isfinite(values)] = np.nan
-            values.flags.writeable = False
-    return columns
