@@ -37,8 +37,9 @@ def kyle_lambda(bars: BarSeries, window: int) -> Floats:
     """Regress log returns on signed traded money, through the origin.
 
     A bar's volume has the sign of its return; where the price did not move, that
-    of the last bar where it did (the tick rule; Lopez de Prado 2018, Advances in
-    Financial Machine Learning, 19.4.1).  NaN in a window without signed volume.
+    of the last bar where it did, and before any did, that of a rise (the tick rule;
+    Lopez de Prado 2018, Advances in Financial Machine Learning, 19.4.1).  NaN in a
+    window without volume.
     """
     returns = log_returns(bars.close)
     flow = _last_sign(returns) * bars.close * bars.volume
@@ -50,7 +51,7 @@ def _last_sign(returns: Floats) -> Floats:
     sign = np.sign(np.nan_to_num(returns))
     moved = np.where(sign != 0.0, np.arange(len(sign)), 0)
     last: Floats = sign[np.maximum.accumulate(moved)]
-    return last
+    return np.where(last == 0.0, 1.0, last)
 
 
 def liquidity_columns(bars: BarSeries, settings: FeatureSettings) -> dict[str, Floats]:
