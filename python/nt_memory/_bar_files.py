@@ -111,7 +111,7 @@ def _csv(path: Path, text: str) -> BarFile:
     delimiter = _delimiter(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     try:
-        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+        rows = [(reader.line_num, row) for row in reader if any(row)]
     except csv.Error as error:
         msg = f"{path}: line {reader.line_num}: {error}; save it as plain CSV"
         raise ValueError(msg) from error
@@ -128,12 +128,13 @@ def _csv(path: Path, text: str) -> BarFile:
             )
             raise ValueError(msg)
     fields = _fields(path, names)
+    columns = list(zip(*(row for _, row in rows), strict=True)) or [()] * len(names)
     places = {field: names.index(name) for field, name in fields.items()}
     return BarFile(
         path=path,
         fields=fields,
         ignored=tuple(name for name in names if name not in fields.values()),
-        cells={field: [row[at].strip() for _, row in rows] for field, at in places.items()},
+        cells={field: [cell.strip() for cell in columns[at]] for field, at in places.items()},
         lines=[line for line, _ in rows],
         commas=delimiter != ";",
         row="line",

@@ -12,8 +12,7 @@ from nt_memory.clock import from_micros
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date, datetime
-    from zoneinfo import ZoneInfo
+    from datetime import date, datetime, tzinfo
 
 _DAY = 86_400_000_000
 _MICROSECOND = timedelta(microseconds=1)
@@ -45,7 +44,7 @@ class _Weekday:
     bars: int
 
 
-def gaps_of(times: Sequence[int], step: int, zone: ZoneInfo) -> tuple[Gap, ...]:
+def gaps_of(times: Sequence[int], step: int, zone: tzinfo) -> tuple[Gap, ...]:
     """Return where bars are missing, by closes in microseconds and their usual step.
 
     A weekday that is missing is a gap where the series usually has it; so is
@@ -68,7 +67,7 @@ def gaps_of(times: Sequence[int], step: int, zone: ZoneInfo) -> tuple[Gap, ...]:
     )
 
 
-def _missing(times: Sequence[int], step: int, zone: ZoneInfo) -> list[int]:
+def _missing(times: Sequence[int], step: int, zone: tzinfo) -> list[int]:
     """Count the bars missing after each bar but the last."""
     # A close at midnight belongs to the day that it ends.
     local = [from_micros(at - 1).astimezone(zone) for at in times]

@@ -1,6 +1,7 @@
 """Bars from files: every common way of writing them, and every bad row named."""
 
-from datetime import datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from bar_files import NAMES, TIMES, write_csv, write_parquet, write_text
 from markets import random_bars
+from nt_memory import _bar_times
 from nt_memory.backtest import load_sp500
 from nt_memory.bars import Gap, check_bars, read_bars
 from nt_memory.market import BarSeries
@@ -99,6 +101,39 @@ def test_the_shipped_history_reads_as_it_does_elsewhere(tmp_path):
     read = read_bars(path, symbol="SPX", close_time="21:00")
     assert read.symbol == "SPX"
     assert bytes_of(read) == bytes_of(shipped)
+
+
+strange = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(["0", "-0", "1e999", "nan", "2024-01-02", "24:00", "١٢", '"', "\x00", "1_0"]),
+    st.integers().map(str),
+)
+
+
+@given(st.integers(0, 5), st.integers(0, 5), strange, st.booleans())
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_file_with_any_cell_is_a_series_or_is_refused_by_name(tmp_path, row, at, cell, sort):
+    lines = write_csv(tmp_path / "x.csv", hourly(5)).read_text().splitlines()
+    cells = lines[row].split(",")
+    cells[at] = cell
+    lines[row] = ",".join(cells)
+    path = write_text(tmp_path / "x.csv", "\n".join(lines))
+    try:
+        bars = read_bars(path, sort=sort)
+    except ValueError as error:
+        assert "x.csv: " in str(error)  # noqa: PT017 (either is right)
+    else:
+        assert check_bars(path, sort=sort).problems == ()
+        assert 0 < len(bars) <= 5
+
+
+@given(st.binary(max_size=200))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_are_a_series_or_are_refused_by_name(tmp_path, data):
+    path = tmp_path / "x.csv"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"x\.csv: "):
+        read_bars(path)
 
 
 # Names
@@ -248,6 +283,27 @@ def test_a_date_closes_at_its_end_without_a_close_time(tmp_path):
     path = write_text(tmp_path / "x.csv", f"{HEAD}2024-01-02,{BAR}")
     bars = read_bars(path, timezone="America/New_York")
     assert bars.closed_at(0) == datetime(2024, 1, 3, 5, tzinfo=timezone.utc)
+
+
+def known_early(tmp_path, zone, day):
+    """Whether a dated bar is known before its day is over where it was traded."""
+    path = write_text(tmp_path / "x.csv", f"{HEAD}{day},{BAR}")
+    closed = read_bars(path, timezone=zone).closed_at(0).astimezone(ZoneInfo(zone))
+    return closed.date() <= day
+
+
+zones = st.sampled_from(["UTC", "America/New_York", "Asia/Tokyo", "Pacific/Apia", "Asia/Kolkata"])
+
+
+@given(zones, st.dates(date(1990, 1, 1), date(2030, 1, 1)))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_dated_bar_is_never_known_before_its_day_is_over(tmp_path, zone, day):
+    assert not known_early(tmp_path, zone, day)
+
+
+def test_a_bar_that_closes_when_its_day_begins_is_caught(tmp_path, monkeypatch):
+    monkeypatch.setattr(_bar_times, "_close_of", lambda day, _: datetime.combine(day, time()))
+    assert known_early(tmp_path, "America/New_York", date(2024, 1, 2))
 
 
 @pytest.mark.parametrize("close_time", ["16:00", time(16)])

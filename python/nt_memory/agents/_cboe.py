@@ -21,7 +21,6 @@ _COLUMNS: Final = (
 )
 # Where volume, IV, delta, gamma and open interest of the call and the put begin.
 _CALL, _STRIKE, _PUT = 6, 11, 17
-_ZONE = ZoneInfo("America/New_York")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SPOT = re.compile(r"Last: ([\d,.]+)")
 _MOMENT = re.compile(r"Date: (\w{3})\w* (\d+), (\d{4}) at (\d+):(\d\d) ([AP])M")
@@ -100,7 +99,8 @@ def _moment(file: Path, number: int, text: str) -> datetime:
 
 
 def _new_york(day: date, hour: int, minute: int = 0) -> datetime:
-    local = datetime(day.year, day.month, day.day, hour, minute, tzinfo=_ZONE)
+    zone = ZoneInfo("America/New_York")
+    local = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
     return local.astimezone(timezone.utc)
 
 
