@@ -27,7 +27,8 @@ class Gap:
     after, before
         The closes on both sides.
     missing
-        How many bars would lie between, as this weekday usually goes.
+        How many bars would lie between, as the series' week usually goes; of a gap
+        with days in it, those of the whole days.
     """
 
     after: datetime
@@ -35,21 +36,12 @@ class Gap:
     missing: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Weekday:
-    """How a weekday usually goes: its first and its last close, and its bars."""
-
-    first: int
-    last: int
-    bars: int
-
-
 def gaps_of(times: Sequence[int], step: int, zone: tzinfo) -> tuple[Gap, ...]:
     """Return where bars are missing, by closes in microseconds and their usual step.
 
-    A weekday that is missing is a gap where the series usually has it; so is
-    the part of a day before its usual first or after its usual last bar.
-    Bars without a regular step have no gaps.
+    A weekday that is missing is a gap where the series usually has it; so is a
+    longer break than usual from one weekday to the next.  Bars without a regular
+    step have no gaps.
     """
     if len(times) < 3:
         return ()
@@ -70,61 +62,58 @@ def gaps_of(times: Sequence[int], step: int, zone: tzinfo) -> tuple[Gap, ...]:
 def _missing(times: Sequence[int], step: int, zone: tzinfo) -> list[int]:
     """Count the bars missing after each bar but the last."""
     # A close at midnight belongs to the day that it ends.
-    local = [from_micros(at - 1).astimezone(zone) for at in times]
-    daily = step > 0.8 * _DAY
-    week = _week(local)
+    local = [from_micros(at - 1).astimezone(zone).replace(tzinfo=None) for at in times]
+    days = [at.date() for at in local]
+    week = _bars_a_weekday(days)
+    between = [_bars_between(here, then, week) for here, then in pairwise(days)]
+    # By the clocks on the wall: a night is no longer when summer time ends.
+    nights = [(then - here) // _MICROSECOND for here, then in pairwise(local)]
+    usual = _usual_nights(days, nights, between)
     counts = []
-    for (earlier, later), (here, then) in zip(pairwise(times), pairwise(local), strict=True):
-        if here.date() == then.date():
-            counts.append(round((later - earlier) / step) - 1)
-            continue
-        count = _days_between(here.date(), then.date(), week)
-        if not daily:
-            tail = week[here.weekday()].last - _since_midnight(here)
-            head = _since_midnight(then) - week[then.weekday()].first
-            count += max(round(tail / step), 0) + max(round(head / step), 0)
-        counts.append(count)
+    for at, (here, then) in enumerate(pairwise(days)):
+        if here == then:
+            counts.append(round((times[at + 1] - times[at]) / step) - 1)
+        elif between[at]:
+            counts.append(between[at])
+        else:
+            counts.append(round((nights[at] - usual[here.weekday(), then.weekday()]) / step))
     return counts
 
 
-def _week(local: Sequence[datetime]) -> dict[int, _Weekday]:
-    """Learn how each weekday of the series usually goes."""
-    days: dict[date, list[int]] = {}
-    for at in local:
-        days.setdefault(at.date(), []).append(_since_midnight(at))
-    week = {}
-    for weekday in {day.weekday() for day in days}:
-        closes = [found for day, found in days.items() if day.weekday() == weekday]
-        week[weekday] = _Weekday(
-            first=_usual([found[0] for found in closes]),
-            last=_usual([found[-1] for found in closes]),
-            bars=_usual([len(found) for found in closes]),
-        )
-    often = Counter(day.weekday() for day in days)
-    rare = max(often.values()) / 2
+def _bars_a_weekday(days: Sequence[date]) -> dict[int, int]:
+    """Learn how many bars each weekday usually has: none where it is seldom traded."""
+    weekdays = {day: (day.weekday(), bars) for day, bars in Counter(days).items()}
+    often = Counter(weekday for weekday, _ in weekdays.values())
     # A Saturday that was traded once is no reason to miss all others.
+    rare = max(often.values()) / 2
     return {
-        weekday: day if often[weekday] >= rare else _Weekday(day.first, day.last, 0)
-        for weekday, day in week.items()
+        weekday: Counter(bars for at, bars in weekdays.values() if at == weekday).most_common(1)[0][
+            0
+        ]
+        for weekday, count in often.items()
+        if count >= rare
     }
 
 
-def _usual(values: Sequence[int]) -> int:
-    return Counter(values).most_common(1)[0][0]
-
-
-def _since_midnight(at: datetime) -> int:
-    since = timedelta(
-        hours=at.hour, minutes=at.minute, seconds=at.second, microseconds=at.microsecond
-    )
-    return since // _MICROSECOND
-
-
-def _days_between(first: date, last: date, week: dict[int, _Weekday]) -> int:
+def _bars_between(here: date, then: date, week: dict[int, int]) -> int:
     """Count the bars that the days between two days usually have."""
-    weeks, rest = divmod((last - first).days - 1, 7)
-    count = weeks * sum(day.bars for day in week.values())
-    for ahead in range(1, rest + 1):
-        day = week.get((first.weekday() + ahead) % 7)
-        count += day.bars if day else 0
-    return count
+    weeks, rest = divmod((then - here).days - 1, 7)
+    if here == then:
+        return 0
+    whole = weeks * sum(week.values())
+    return whole + sum(week.get((here.weekday() + day) % 7, 0) for day in range(1, rest + 1))
+
+
+def _usual_nights(
+    days: Sequence[date], nights: Sequence[int], between: Sequence[int]
+) -> dict[tuple[int, int], int]:
+    """Learn how long it usually is from a weekday's last bar to the first of the next one."""
+    found: dict[tuple[int, int], list[int]] = {}
+    for (here, then), night, missing in zip(pairwise(days), nights, between, strict=True):
+        if here != then and not missing:
+            found.setdefault((here.weekday(), then.weekday()), []).append(night)
+    return {pair: _most(lengths) for pair, lengths in found.items()}
+
+
+def _most(values: Sequence[int]) -> int:
+    return Counter(values).most_common(1)[0][0]

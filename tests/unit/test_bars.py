@@ -433,6 +433,18 @@ def test_nights_are_no_gaps_and_missing_hours_are(tmp_path):
     assert [gap.missing for gap in report.gaps] == [2, 1, 1, 7]
 
 
+def test_the_end_of_summer_time_is_no_gap(tmp_path):
+    zone = ZoneInfo("America/New_York")
+    days = [date(2024, 10, 1) + timedelta(days=day) for day in range(60)]
+    hours = [
+        datetime(day.year, day.month, day.day, hour, tzinfo=zone).astimezone(timezone.utc)
+        for day in days
+        if day.weekday() < 5
+        for hour in range(10, 17)
+    ]
+    assert report_of(tmp_path, hours, timezone="America/New_York").gaps == ()
+
+
 def test_months_have_gaps_too(tmp_path):
     months = [datetime(2023, month, 1, 1, tzinfo=timezone.utc) for month in range(1, 13)]
     report = report_of(tmp_path, months[:5] + months[6:])
