@@ -18,6 +18,7 @@ from nt_memory.agents.features import (
     hedge,
     liquidity,
     markov,
+    profile,
     sentiment,
     wyckoff,
 )
@@ -71,6 +72,47 @@ def reads_the_future(cut, *futures):
 def test_bars_and_chains_after_a_bar_change_nothing_at_or_before_it(cut, seed):
     other = spliced(BARS, random_bars(len(BARS), seed=seed), cut)
     assert not reads_the_future(cut, other, mirrored(BARS, cut))
+
+
+windows = st.integers(2, 12)
+
+
+@given(
+    st.builds(
+        FeatureSettings,
+        score_window=windows,
+        liquidity_window=windows,
+        profile_window=windows,
+        profile_rows=st.integers(1, 9),
+        value_area=st.floats(0.01, 1.0),
+        momentum_window=st.integers(1, 12),
+        volatility_window=windows,
+        trend_window=windows,
+        range_window=windows,
+        range_drift=st.floats(0.0, 1.0),
+        recovery=st.integers(1, 5),
+        break_depth=st.floats(0.0, 3.0),
+        state_window=windows,
+        transition_window=st.integers(1, 12),
+    ),
+    st.integers(0, 58),
+    st.integers(0, 2**32 - 1),
+)
+@settings(deadline=None)
+def test_no_settings_make_it_read_the_future(how, cut, seed):
+    bars = random_bars(60, seed=seed)
+    before = bytes_up_to(table(bars, how=how), cut)
+    assert bytes_up_to(table(bars.head(cut + 1), how=how), cut) == before
+    assert bytes_up_to(table(mirrored(bars, cut), how=how), cut) == before
+    for values in table(bars, how=how).columns.values():
+        assert not np.isinf(values).any()
+
+
+@pytest.mark.parametrize("module", [profile, markov], ids=lambda module: module.__name__)
+def test_how_many_bars_are_computed_at_a_time_changes_nothing(monkeypatch, module):
+    whole = bytes_up_to(table(BARS), len(BARS))
+    monkeypatch.setattr(module, "_BLOCK", 7)
+    assert bytes_up_to(table(BARS), len(BARS)) == whole
 
 
 @pytest.mark.parametrize("cut", [0, 273, 420])
