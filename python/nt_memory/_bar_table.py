@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nt_memory._bar_files import plain, read_file
-from nt_memory._bar_times import are_dates, closed, interval, reader
+from nt_memory._bar_times import are_dates, closed, interval, last_days, period, reader
 from nt_memory._shown import shown
 from nt_memory.clock import to_micros
 
@@ -129,6 +129,7 @@ class BarTable:
     def _times(self, zone: Zone) -> list[int]:
         """Return when each bar closed; nothing where one cannot be read."""
         cells = self._cells("time")
+        name = self.file.fields["time"]
         if "day" in self.file.fields:
             cells = [f"{day} {at}" for day, at in zip(self._cells("day"), cells, strict=True)]
         before = len(self._found)
@@ -136,13 +137,26 @@ class BarTable:
         if len(self._found) > before:
             return []
         dated = are_dates(stamps)
+        days = period(stamps) if dated else 0
+        opens = zone.label == "open" or plain(name) == "opentime"
+        first = f"{name}={shown(cells[0])}"
         if zone.close_time is not None and not dated:
+            other = f"close_time={zone.close_time:%H:%M}"
+            self._wrong(0, f"{first}: tells a time of day, and {other} another; leave it out")
+        elif days and zone.label is None and not opens:
             self._wrong(
                 0,
-                f"{self.file.fields['time']}={shown(cells[0])}: tells a time of day, and "
-                f"close_time={zone.close_time:%H:%M} another; leave close_time out",
+                f"{first}: bars are {days} days apart or more; say whether this is the first day "
+                "of its bar, label='open', or the last, label='close'",
             )
-            return []
+        else:
+            times = self._closes(last_days(stamps) if days and opens else stamps, cells, zone)
+            return self._after_opening(times) if opens and not dated and times else times
+        return []
+
+    def _closes(self, stamps: list[Stamp], cells: list[str], zone: Zone) -> list[int]:
+        """Return when the bars of all stamps closed, or nothing."""
+        dated = are_dates(stamps)
         after = None
         times = []
         for row, stamp in enumerate(stamps):
@@ -152,10 +166,7 @@ class BarTable:
                 self._wrong(row, f"{self.file.fields['time']}={shown(cells[row])}: {error}")
                 continue
             times.append(to_micros(after))
-        if len(times) < len(stamps):
-            return []
-        opens = zone.label == "open" or plain(self.file.fields["time"]) == "opentime"
-        return self._after_opening(times) if opens and not dated else times
+        return times if len(times) == len(stamps) else []
 
     def _stamps(self, cells: list[str]) -> list[Stamp]:
         """Read all times, which have to be of one kind."""

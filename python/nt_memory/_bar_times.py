@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from nt_memory._shown import shown
-from nt_memory.clock import EPOCH
+from nt_memory.clock import EPOCH, LAST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,12 +50,13 @@ class Zone:
     close_time
         When a bar that tells only its date has closed.
     label
-        What the time of a bar is: when it closed, or when it opened.
+        What the time of a bar is: when it closed, or when it opened; None where
+        it is not told, which is taken as its close.
     """
 
     timezone: tzinfo
     close_time: time | None
-    label: Label
+    label: Label | None
 
 
 def as_zone(name: object, close_time: object, label: object) -> Zone:
@@ -75,11 +76,11 @@ def as_zone(name: object, close_time: object, label: object) -> Zone:
             "none is known, install them with: pip install tzdata"
         )
         raise ValueError(msg) from error
-    if label not in {"close", "open"}:
+    labels: dict[object, Label] = {"close": "close", "open": "open"}
+    if label is not None and label not in labels:
         msg = f"label={shown(label)}: give 'close' or 'open'"
         raise ValueError(msg)
-    told: Label = "open" if label == "open" else "close"
-    return Zone(zone, _time_of_day(close_time), told)
+    return Zone(zone, _time_of_day(close_time), None if label is None else labels[label])
 
 
 def _time_of_day(value: object) -> time | None:
@@ -204,6 +205,26 @@ def _offset(zone: str | None) -> timedelta | None:
 def are_dates(stamps: Sequence[Stamp]) -> bool:
     """Whether all are at midnight on their own clock: the time of day is not told."""
     return all(stamp.at.time() == _MIDNIGHT for stamp in stamps)
+
+
+def period(stamps: Sequence[Stamp]) -> int:
+    """Return how many days bars that tell their date last, if more than one; else 0."""
+    days = sorted({stamp.at for stamp in stamps})
+    steps = [(later - earlier).days for earlier, later in pairwise(days)]
+    # Days that are never closer than this are those of weeks or months.
+    return min(steps) if len(steps) > 1 and min(steps) >= 5 else 0
+
+
+def last_days(stamps: Sequence[Stamp]) -> list[Stamp]:
+    """Turn the first day of each bar into its last, the one before the next bar.
+
+    The last bar lasts as long as the longest, so that it is not known early.
+    """
+    days = sorted({stamp.at for stamp in stamps})
+    longest = max(later - earlier for earlier, later in pairwise(days))
+    longest = min(longest, LAST.replace(tzinfo=None) - days[-1])
+    ends = dict(zip(days, [*days[1:], days[-1] + longest], strict=True))
+    return [stamp._replace(at=ends[stamp.at] - _DAY) for stamp in stamps]
 
 
 def closed(stamp: Stamp, zone: Zone, *, dated: bool, after: datetime | None) -> datetime:

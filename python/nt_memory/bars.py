@@ -70,7 +70,7 @@ def read_bars(
     timezone: str = "UTC",
     close_time: time | str | None = None,
     *,
-    label: Label = "close",
+    label: Label | None = None,
     sort: bool = False,
 ) -> BarSeries:
     r"""Read the bars of one symbol from a CSV file (plain or gzip) or a Parquet file.
@@ -95,6 +95,8 @@ def read_bars(
     label
         ``"open"`` where a bar's time is when it opened, as many exchanges write it:
         it closes one interval later.  A column named ``open time`` says so itself.
+        By default times are those of the close.  Bars of weeks or months that tell
+        a date need it: the first day of the bar is ``"open"``, the last ``"close"``.
     sort
         Sort rows that are not in order, instead of refusing them.
 
@@ -142,7 +144,7 @@ def check_bars(
     timezone: str = "UTC",
     close_time: time | str | None = None,
     *,
-    label: Label = "close",
+    label: Label | None = None,
     sort: bool = False,
 ) -> BarReport:
     r"""Tell what a file of bars holds: gaps, ignored columns, and each refused row.

@@ -103,6 +103,7 @@ def test_the_shipped_history_reads_as_it_does_elsewhere(tmp_path):
     assert bytes_of(read) == bytes_of(shipped)
 
 
+zones = st.sampled_from(["UTC", "America/New_York", "Asia/Tokyo", "Pacific/Apia", "Asia/Kolkata"])
 strange = st.one_of(
     st.text(max_size=12),
     st.sampled_from(["0", "-0", "1e999", "nan", "2024-01-02", "24:00", "١٢", '"', "\x00", "1_0"]),
@@ -110,21 +111,41 @@ strange = st.one_of(
 )
 
 
-@given(st.integers(0, 5), st.integers(0, 5), strange, st.booleans())
+@given(
+    st.integers(0, 5), st.integers(0, 5), strange, st.booleans(), st.sampled_from(["open", None])
+)
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_file_with_any_cell_is_a_series_or_is_refused_by_name(tmp_path, row, at, cell, sort):
+def test_a_file_with_any_cell_is_a_series_or_is_refused_by_name(
+    tmp_path, row, at, cell, sort, label
+):
     lines = write_csv(tmp_path / "x.csv", hourly(5)).read_text().splitlines()
     cells = lines[row].split(",")
     cells[at] = cell
     lines[row] = ",".join(cells)
     path = write_text(tmp_path / "x.csv", "\n".join(lines))
     try:
-        bars = read_bars(path, sort=sort)
+        bars = read_bars(path, sort=sort, label=label)
     except ValueError as error:
         assert "x.csv: " in str(error)  # noqa: PT017 (either is right)
     else:
-        assert check_bars(path, sort=sort).problems == ()
+        assert check_bars(path, sort=sort, label=label).problems == ()
         assert 0 < len(bars) <= 5
+
+
+dates = st.lists(st.dates(), min_size=1, max_size=5)
+
+
+@given(dates, st.sampled_from(["open", "close", None]), st.booleans(), zones)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_dates_are_a_series_or_are_refused_by_name(tmp_path, days, label, sort, zone):
+    text = HEAD + "".join(f"{day:%Y-%m-%d},{BAR}" for day in days)
+    path = write_text(tmp_path / "x.csv", text)
+    try:
+        bars = read_bars(path, label=label, sort=sort, timezone=zone)
+    except ValueError as error:
+        assert "x.csv: " in str(error)  # noqa: PT017 (either is right)
+    else:
+        assert len(bars) == len(days)
 
 
 @given(st.binary(max_size=200))
@@ -292,9 +313,6 @@ def known_early(tmp_path, zone, day):
     return closed.date() <= day
 
 
-zones = st.sampled_from(["UTC", "America/New_York", "Asia/Tokyo", "Pacific/Apia", "Asia/Kolkata"])
-
-
 @given(zones, st.dates(date(1990, 1, 1), date(2030, 1, 1)))
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_dated_bar_is_never_known_before_its_day_is_over(tmp_path, zone, day):
@@ -334,6 +352,32 @@ def test_bars_labelled_by_their_open_close_one_interval_later(tmp_path):
     assert (read_bars(path, label="open").times - bars.times).tolist() == [HOUR] * 5
     named = write_csv(tmp_path / "y.csv", bars, names=("Open time", *NAMES[0][1:]))
     assert read_bars(named).times.tolist() == read_bars(path, label="open").times.tolist()
+
+
+MONTHS = HEAD + "".join(f"2024-{month:02}-01,{BAR}" for month in (1, 2, 3))
+
+
+def test_months_labelled_by_their_first_day_close_at_the_end_of_the_last(tmp_path):
+    bars = read_bars(write_text(tmp_path / "x.csv", MONTHS), label="open")
+    closes = [bars.closed_at(bar).date() for bar in range(3)]
+    assert closes == [date(2024, 2, 1), date(2024, 3, 1), date(2024, 4, 1)]
+
+
+def test_months_labelled_by_their_last_day_close_at_its_end(tmp_path):
+    bars = read_bars(write_text(tmp_path / "x.csv", MONTHS), label="close", close_time="16:00")
+    assert bars.closed_at(2) == datetime(2024, 3, 1, 16, tzinfo=timezone.utc)
+
+
+def test_months_have_to_say_which_day_they_are_labelled_by(tmp_path):
+    message = told(tmp_path, MONTHS)
+    assert "line 2: date='2024-01-01': bars are 29 days apart or more; say whether" in message
+
+
+def test_the_last_of_months_out_of_order_is_not_known_early(tmp_path):
+    head, *rows = MONTHS.splitlines()
+    path = write_text(tmp_path / "x.csv", "\n".join([head, *rows[::-1]]))
+    bars = read_bars(path, label="open", sort=True)
+    assert bars.closed_at(2).date() == date(2024, 4, 1)
 
 
 def test_one_bar_labelled_by_its_open_does_not_tell_its_length(tmp_path):
@@ -395,7 +439,7 @@ def test_rows_out_of_order_are_sorted_on_demand(tmp_path):
         ({"close_time": "25:00"}, "close_time='25:00'"),
         ({"close_time": 16}, "close_time=16"),
         ({"label": "middle"}, "label='middle'"),
-        ({"close_time": "16:00"}, "close_time=16:00 another; leave close_time out"),
+        ({"close_time": "16:00"}, "close_time=16:00 another; leave it out"),
     ],
 )
 def test_a_wrong_way_to_read_times_is_refused(tmp_path, how, message):
