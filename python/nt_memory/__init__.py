@@ -61,7 +61,16 @@ from nt_memory.system import MemorySystem
 if TYPE_CHECKING:
     from nt_memory._listening import AsyncSubscription
     from nt_memory._native import Namespace
+    from nt_memory.agents.features import AgentFeatures, FeatureSettings, FeatureTable
+    from nt_memory.agents.options import (
+        OptionChain,
+        OptionQuote,
+        load_cboe_chain,
+        net_gamma_exposure,
+        smart_flow_signal,
+    )
     from nt_memory.aio import AsyncMemorySystem
+    from nt_memory.bars import BarReport, check_bars, read_bars
     from nt_memory.coordination import (
         AgentRegistry,
         AgentState,
@@ -97,6 +106,7 @@ if TYPE_CHECKING:
     from nt_memory.experience.semantic_store import SemanticStore
     from nt_memory.experience.session import Session
     from nt_memory.experience.working import WorkingMemory
+    from nt_memory.market import BarSeries
     from nt_memory.reasoning import (
         AgentCalibration,
         Compression,
@@ -132,6 +142,7 @@ __all__ = [
     "AccessDeniedError",
     "Action",
     "AgentCalibration",
+    "AgentFeatures",
     "AgentMemoryMessage",
     "AgentNotFoundError",
     "AgentRegistry",
@@ -142,6 +153,8 @@ __all__ = [
     "AsyncMemoryRetrievalService",
     "AsyncMemorySystem",
     "AsyncSubscription",
+    "BarReport",
+    "BarSeries",
     "Bars",
     "CacheConfig",
     "CacheError",
@@ -168,6 +181,8 @@ __all__ = [
     "Expired",
     "Extraction",
     "Extractor",
+    "FeatureSettings",
+    "FeatureTable",
     "Feedback",
     "FeedbackLoop",
     "Filter",
@@ -199,6 +214,8 @@ __all__ = [
     "NamespaceError",
     "NtMemoryError",
     "Observation",
+    "OptionChain",
+    "OptionQuote",
     "Outcome",
     "Pending",
     "Processing",
@@ -250,14 +267,19 @@ __all__ = [
     "WindowEncoder",
     "WorkingMemory",
     "between",
+    "check_bars",
     "contains",
     "ge",
     "gt",
     "le",
+    "load_cboe_chain",
     "lt",
     "ne",
+    "net_gamma_exposure",
     "not_in",
+    "read_bars",
     "reembed",
+    "smart_flow_signal",
 ]
 
 
@@ -266,6 +288,18 @@ _LATER = {
     "AsyncMemorySystem": "nt_memory.aio",
     "AsyncSubscription": "nt_memory._listening",
     "Namespace": "nt_memory._native",
+    "AgentFeatures": "nt_memory.agents.features",
+    "FeatureSettings": "nt_memory.agents.features",
+    "FeatureTable": "nt_memory.agents.features",
+    "OptionChain": "nt_memory.agents.options",
+    "OptionQuote": "nt_memory.agents.options",
+    "load_cboe_chain": "nt_memory.agents.options",
+    "net_gamma_exposure": "nt_memory.agents.options",
+    "smart_flow_signal": "nt_memory.agents.options",
+    "BarReport": "nt_memory.bars",
+    "check_bars": "nt_memory.bars",
+    "read_bars": "nt_memory.bars",
+    "BarSeries": "nt_memory.market",
     "AgentRegistry": "nt_memory.coordination",
     "AgentState": "nt_memory.coordination",
     "AgentStates": "nt_memory.coordination",
