@@ -6,9 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from markets import bars_of, random_bars
-from nt_memory.backtest.engine import Costs, outcomes, overlapping, simulate, trades
+from nt_memory.backtest import Costs, Market
+from nt_memory.backtest.engine import outcomes, simulate, trades
+from nt_memory.backtest.sizing import overlapping
 
 FREE = Costs(fee=0.0, slippage=0.0)
+
+
+def simulated(bars, start, targets, costs):
+    """Simulate targets of one symbol."""
+    return simulate(Market([bars]), start, np.asarray(targets, dtype=float)[:, None], costs)
 
 
 def account(bars, start, targets, costs):
@@ -28,45 +35,45 @@ def account(bars, start, targets, costs):
 
 def test_a_decision_is_filled_at_the_next_open():
     bars = bars_of([10, 20, 30], [10, 25, 30])
-    run = simulate(bars, 0, np.array([1.0, 1.0, 1.0]), FREE)
+    run = simulated(bars, 0, np.array([1.0, 1.0, 1.0]), FREE)
     assert run.returns == pytest.approx([25 / 20 - 1, 30 / 25 - 1])
 
 
 def test_a_short_gains_when_the_price_falls():
     bars = bars_of([10, 20, 20], [10, 18, 20])
-    run = simulate(bars, 0, np.array([-1.0, 0.0, 0.0]), FREE)
+    run = simulated(bars, 0, np.array([-1.0, 0.0, 0.0]), FREE)
     assert run.returns[0] == pytest.approx(0.1)
 
 
 def test_fee_and_slippage_are_paid_on_what_is_traded():
     bars = bars_of([10, 10, 10, 10], [10, 10, 10, 10])
-    run = simulate(bars, 0, np.array([1.0, -1.0, -1.0, 0.0]), Costs(fee=0.001, slippage=0.002))
-    assert run.traded == pytest.approx([1.0, 2.0, 0.0])
+    run = simulated(bars, 0, np.array([1.0, -1.0, -1.0, 0.0]), Costs(fee=0.001, slippage=0.002))
+    assert run.traded[:, 0] == pytest.approx([1.0, 2.0, 0.0])
     assert run.returns == pytest.approx([-0.003, -0.006, 0.0])
 
 
 def test_a_flat_arm_earns_and_pays_nothing():
-    run = simulate(random_bars(30), 3, np.zeros(27), Costs())
+    run = simulated(random_bars(30), 3, np.zeros(27), Costs())
     assert not run.returns.any()
     assert not run.traded.any()
 
 
 def test_holding_everything_trades_once():
-    run = simulate(random_bars(30), 3, np.ones(27), Costs())
-    assert run.traded == pytest.approx([1.0] + [0.0] * 25)
+    run = simulated(random_bars(30), 3, np.ones(27), Costs())
+    assert run.traded[:, 0] == pytest.approx([1.0] + [0.0] * 25)
 
 
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(-1, 1), min_size=12, max_size=12))
 def test_the_equity_is_that_of_an_account_kept_by_hand(seed, directions):
     bars = random_bars(15, seed)
     targets = overlapping(np.array(directions, dtype=float), 5)
-    run = simulate(bars, 3, targets, Costs())
+    run = simulated(bars, 3, targets, Costs())
     assert np.cumprod(1.0 + run.returns) == pytest.approx(account(bars, 3, targets, Costs()))
 
 
 def test_targets_must_match_the_bars():
     with pytest.raises(ValueError, match="targets"):
-        simulate(random_bars(10), 2, np.zeros(3), FREE)
+        simulated(random_bars(10), 2, np.zeros(3), FREE)
 
 
 def test_each_decision_is_one_sleeve_of_the_position():

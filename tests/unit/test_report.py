@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from experiments import SMALL, made_up_experiment
+from experiments import SMALL, TOP_K, made_up_experiment
 from nt_memory.backtest import load_sp500
 from nt_memory.backtest.bootstrap import Interval
 from nt_memory.backtest.report import charts, days, page, recalled, render, run_card, words
@@ -72,19 +72,21 @@ def test_the_same_run_gives_the_same_bytes(html):
 
 def test_the_run_card_is_json_with_what_is_needed_to_repeat_the_run():
     card = json.loads(json.dumps(CARD, allow_nan=False))
-    assert card["data"]["sha256"].startswith("1e028cbb")
+    assert len(card["data"]["TEST"]["sha256"]) == 64
     assert card["parameters"]["seed"] == SMALL.seed
     assert card["distance_kernel"] == "scalar"
-    assert card["encoder"] == StateEncoder.id
     assert card["arms"]["memory"]["sharpe"] == EXPERIMENT.arms["memory"].metrics.sharpe
-    assert set(card["sharpe_differences"]) == {"memory - no memory", "memory - shuffled memory"}
+    assert set(card["sharpe_differences"]) == {
+        "memory - no memory",
+        "memory - shuffled memory",
+        "memory - buy and hold",
+    }
 
 
-def test_the_parts_of_the_split_follow_each_other():
+def test_what_is_traded_follows_what_is_learnt_from():
     split = CARD["split"]
-    assert sum(part["bars"] for part in split.values()) == len(EXPERIMENT.bars)
-    assert split["warm_up"]["last"] < split["remembered_only"]["first"]
-    assert split["remembered_only"]["last"] < split["traded"]["first"]
+    assert split["first_train"]["bars"] + split["traded"]["bars"] == len(EXPERIMENT.market)
+    assert split["first_train"]["last"] < split["traded"]["first"]
 
 
 @pytest.mark.parametrize(
@@ -97,57 +99,56 @@ def test_the_parts_of_the_split_follow_each_other():
 )
 def test_the_verdict_follows_the_interval(low, high, verdict):
     interval = Interval((low + high) / 2, low, high, 0.95, 100, 5.0)
-    experiment = replace(EXPERIMENT, intervals={"no memory": interval})
+    experiment = replace(EXPERIMENT, intervals={("memory", "no memory"): interval})
     assert experiment.verdict == verdict
 
 
 def test_the_chosen_days_hold_the_best_and_the_worst_call():
     told = {day.reason: day for day in recalled.chosen_days(EXPERIMENT)}
-    first = SMALL.burn_in
+    bars = EXPERIMENT.market["TEST"]
     gains = [
-        decision.direction * EXPERIMENT.bars.outcome(StateEncoder.warm_up + bar, SMALL.holding)
-        for bar, decision in list(enumerate(EXPERIMENT.decisions))[first : -SMALL.holding]
+        stance.weights["TEST"] * bars.outcome(bar, SMALL.holding)
+        for bar, stance in EXPERIMENT.stances["memory"].items()
+        if bar + SMALL.holding < len(bars)
     ]
-    best, worst = told["Its best call"], told["Its worst call"]
-    assert best.decision.direction * best.outcome == max(gains)
-    assert worst.decision.direction * worst.outcome == min(gains)
+    best, worst = told["Its best call"].call, told["Its worst call"].call
+    assert best.direction * best.outcome == max(gains)
+    assert worst.direction * worst.outcome == min(gains)
 
 
 def test_a_run_over_2008_tells_of_its_autumn():
     experiment = made_up_experiment(load_sp500().window(1900, 2600))
-    autumn = recalled.chosen_days(experiment)[0]
-    assert autumn.decision.at.year == 2008
-    assert autumn.decision.at.month in {9, 10, 11}
+    autumn = recalled.chosen_days(experiment)[0].call
+    assert autumn.at.year == 2008
+    assert autumn.at.month in {9, 10, 11}
 
 
 def test_a_run_without_any_evidence_has_no_days_to_tell_of():
-    blank = tuple(replace(d, direction=0, evidence=None) for d in EXPERIMENT.decisions)
-    experiment = replace(EXPERIMENT, decisions=blank)
+    experiment = replace(EXPERIMENT, stances={})
     assert recalled.chosen_days(experiment) == []
     assert "No decision in this span" in render(experiment, CARD)
 
 
 def test_the_shares_of_likeness_add_up_to_the_mean_cosine():
     day = recalled.chosen_days(EXPERIMENT)[0]
-    encoder = StateEncoder()
-    states = encoder.encode_all(EXPERIMENT.bars)
-    times = EXPERIMENT.bars.times.tolist()
-    index = {EXPERIMENT.bars.closed_at(bar): bar for bar in range(len(times))}
-    here = states[index[day.decision.at]].astype(float)
-    cosines = [float(here @ states[index[a.at]]) for a in day.decision.analogues]
+    bars = EXPERIMENT.market["TEST"]
+    states = StateEncoder().encode_all(bars)
+    index = {bars.closed_at(bar): bar for bar in range(len(bars))}
+    here = states[day.call.bar].astype(float)
+    cosines = [float(here @ states[index[a.at]]) for a in day.call.remembered.analogues]
     assert sum(day.alike.values()) == pytest.approx(np.mean(cosines), abs=1e-6)
 
 
 def test_a_card_tells_the_call_and_cites_its_recall():
     day = recalled.chosen_days(EXPERIMENT)[0]
     card = days.card(day, SMALL.holding)
-    assert day.decision.recall_id in card
-    assert words.day(day.decision.at) in card
-    assert card.count('<td class="swing">') == SMALL.top_k
+    assert day.call.remembered.recall_id in card
+    assert words.day(day.call.at) in card
+    assert card.count('<td class="swing">') == TOP_K
 
 
 def test_the_lede_names_the_difference_and_its_interval():
-    interval = EXPERIMENT.intervals["no memory"]
+    interval = EXPERIMENT.decisive
     text = page.lede(EXPERIMENT)
     for value in (abs(interval.difference), interval.low, interval.high):
         assert words.number(value) in text

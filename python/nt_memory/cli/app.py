@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from nt_memory.backtest import Settings
+from nt_memory.backtest.demo import demo_settings
 from nt_memory.cli import exchange, keeping, stores
 from nt_memory.cli.demo import demo
 
@@ -49,7 +49,9 @@ def demo_command(
     bars: Annotated[
         int | None,
         typer.Option(
-            min=Settings().fewest_bars, help="Use only the first bars of the 5,031.", metavar="N"
+            min=demo_settings().fewest_bars,
+            help="Use only the first bars of the 5,031.",
+            metavar="N",
         ),
     ] = None,
     out: Annotated[

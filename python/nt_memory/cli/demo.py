@@ -10,19 +10,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from nt_memory.backtest import Settings, load_sp500
-from nt_memory.backtest.demo import REPORT, new_folder, run_demo
-from nt_memory.policy import StateEncoder
+from nt_memory.backtest import load_sp500
+from nt_memory.backtest.demo import REPORT, STORE, demo_settings, new_folder, run_demo
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nt_memory.backtest.demo import Demo
+    from nt_memory.backtest import Backtest
 
 
 def demo(*, seed: int, count: int | None, out: Path, as_json: bool) -> None:
     """Run the demo into a new folder under ``out`` and print what came of it."""
-    settings = Settings(seed=seed)
+    settings = demo_settings(seed)
     bars = load_sp500()
     bars = bars if count is None else bars.head(count)
     console = Console(stderr=True)
@@ -34,7 +33,7 @@ def demo(*, seed: int, count: int | None, out: Path, as_json: bool) -> None:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("bars", total=max(len(bars) - StateEncoder.warm_up, 0))
+        task = progress.add_task("bars", total=len(bars))
         made = run_demo(new_folder(out), settings, bars, lambda: progress.advance(task))
     if as_json:
         typer.echo(json.dumps({"folder": str(made.folder), **made.card}, indent=2))
@@ -42,25 +41,25 @@ def demo(*, seed: int, count: int | None, out: Path, as_json: bool) -> None:
         _show(made)
 
 
-def _show(made: Demo) -> None:
+def _show(made: Backtest) -> None:
     experiment = made.experiment
-    bars, start = experiment.bars, experiment.settings.start
+    market, start = experiment.market, experiment.start
     console = Console()
-    span = f"{bars.closed_at(start).date()} to {bars.closed_at(-1).date()}"
-    console.print(f"\nS&P 500, {len(bars) - start:,} days, {span}, after costs\n")
+    span = f"{market.closed_at(start).date()} to {market.closed_at(-1).date()}"
+    console.print(f"\nS&P 500, {len(market) - start:,} days, {span}, after costs\n")
     console.print(_table(made))
-    for name, interval in experiment.intervals.items():
+    for (left, right), interval in experiment.intervals.items():
         console.print(
-            f"Sharpe, memory - {name}: {interval.difference:+.2f}, "
+            f"Sharpe, {left} - {right}: {interval.difference:+.2f}, "
             f"{interval.level:.0%} interval {interval.low:+.2f} to {interval.high:+.2f}",
             highlight=False,
         )
     console.print(f"\n[bold]{experiment.verdict}[/bold]\n")
     console.print(f"report  {made.folder / REPORT}", highlight=False, soft_wrap=True)
-    console.print(f"store   {made.folder / 'store'}", highlight=False, soft_wrap=True)
+    console.print(f"store   {made.folder / STORE}", highlight=False, soft_wrap=True)
 
 
-def _table(made: Demo) -> Table:
+def _table(made: Backtest) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     table.add_column("arm", no_wrap=True)
     for name in ("return", "a year", "Sharpe", "drawdown", "win rate", "turnover"):

@@ -7,16 +7,13 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
-from nt_memory.backtest.experiment import HOLD, MEMORY, PLAIN, SHUFFLED
-from nt_memory.backtest.report import days, figures, words
+from nt_memory.backtest.report import days, figures, how, words
 from nt_memory.backtest.report.recalled import chosen_days
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nt_memory.backtest.experiment import Experiment, Metrics
-
-ARMS = (MEMORY, PLAIN, SHUFFLED, HOLD)
 
 
 def render(experiment: Experiment, card: Mapping[str, object]) -> str:
@@ -45,15 +42,14 @@ def render(experiment: Experiment, card: Mapping[str, object]) -> str:
 
 def lede(experiment: Experiment) -> str:
     """Say what was compared and what came out, in a paragraph."""
-    bars, settings = experiment.bars, experiment.settings
-    interval = experiment.intervals[PLAIN]
+    market, start, interval = experiment.market, experiment.start, experiment.decisive
     above = "above" if interval.difference >= 0 else "below"
     spans = "which spans zero" if interval.spans_zero else "which leaves out zero"
+    traded = experiment.about.market or ", ".join(market.symbols)
     return (
-        f"{len(bars) - settings.start:,} days of the S&amp;P 500, "
-        f"{words.month(bars.closed_at(settings.start))} to {words.month(bars.closed_at(-1))}. "
-        f"An agent that recalls the {settings.top_k} most similar earlier days and follows what "
-        f"they led to had a Sharpe ratio "
+        f"{len(market) - start:,} bars of {escape(traded)}, "
+        f"{words.month(market.closed_at(start))} to {words.month(market.closed_at(-1))}. "
+        f"{escape(experiment.about.does)} had a Sharpe ratio "
         f"<b>{words.number(abs(interval.difference))}</b> {above} a rule without memory. "
         f"The {words.percent(interval.level, 0)} interval of that difference runs from "
         f"<b>{words.number(interval.low)}</b> to <b>{words.number(interval.high)}</b>, {spans}."
@@ -62,11 +58,12 @@ def lede(experiment: Experiment) -> str:
 
 def table(experiment: Experiment) -> str:
     """Return measures by arm."""
+    css = figures.classes(experiment)
     head = "".join(
-        f'<th scope="col"><i class="key {figures.CLASS[name]}"></i>{escape(name)}</th>'
-        for name in ARMS
+        f'<th scope="col"><i class="key {css[name]}"></i>{escape(name)}</th>'
+        for name in experiment.arms
     )
-    columns = [dict(_rows(experiment.arms[name].metrics)) for name in ARMS]
+    columns = [dict(_rows(arm.metrics)) for arm in experiment.arms.values()]
     rows = []
     for label in columns[0]:
         cells = "".join(f"<td>{column[label]}</td>" for column in columns)
@@ -92,32 +89,27 @@ def _rows(m: Metrics) -> list[tuple[str, str]]:
 
 def _settings(experiment: Experiment) -> dict[str, str]:
     """Return what the prose of the page names."""
-    s, bars = experiment.settings, experiment.bars
-    interval = experiment.intervals[PLAIN]
+    s, interval = experiment.settings, experiment.decisive
     return {
+        "arms_told": escape(experiment.about.arms),
         "level": words.percent(interval.level, 0),
-        "resamples": f"{interval.resamples:,}",
-        "block": words.number(interval.block, 0),
-        "momentum": str(s.momentum),
-        "threshold": f"{s.threshold:g}",
         "holding": str(s.holding),
-        "top_k": str(s.top_k),
-        "fee": f"{1e4 * s.costs.fee:g}",
-        "slippage": f"{1e4 * s.costs.slippage:g}",
-        "warm_up": str(s.start - s.burn_in),
-        "burn_in": str(s.burn_in),
-        "first": words.day(bars.closed_at(0)),
-        "start": words.day(bars.closed_at(s.start)),
+        "how": "".join(
+            f"<li><b>{escape(term)}.</b> {escape(told)}</li>"
+            for term, told in how.points(experiment)
+        ),
     }
 
 
 def _facts(card: Mapping[str, object]) -> list[tuple[str, str]]:
     """Flatten the parts of the run card that say how to repeat the run."""
     found: list[tuple[str, str]] = []
-    for name in ("data", "parameters", "encoder", "distance_kernel", "versions"):
-        value = card[name]
-        if isinstance(value, dict):
-            found += [(f"{name} {key}".replace("_", " "), str(item)) for key, item in value.items()]
-        else:
-            found.append((name.replace("_", " "), str(value)))
+    for name in ("data", "parameters", "strategy", "distance_kernel", "versions"):
+        found += _flat(name, card[name])
     return found
+
+
+def _flat(name: str, value: object) -> list[tuple[str, str]]:
+    if isinstance(value, dict):
+        return [fact for key, item in value.items() for fact in _flat(f"{name} {key}", item)]
+    return [(name.replace("_", " "), str(value))]
