@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from markets import bars_of, random_bars
+from markets import bars_of, gappy_market, random_bars
 from nt_memory.backtest import Costs, Market
 from nt_memory.backtest.engine import outcomes, simulate, trades
 from nt_memory.backtest.sizing import overlapping
@@ -71,6 +71,54 @@ def test_the_equity_is_that_of_an_account_kept_by_hand(seed, directions):
     assert np.cumprod(1.0 + run.returns) == pytest.approx(account(bars, 3, targets, Costs()))
 
 
+def kept_by_hand(market, start, targets, costs):
+    """Keep shares and cash of several symbols open by open; return the equity at each close."""
+    prices = market.prices
+    shares, cash, equity = np.zeros(len(market.symbols)), 1.0, []
+    for step in range(start + 1, len(market)):
+        opens = prices.open[step]
+        worth = cash + shares @ opens
+        row = targets[step - start - 1]
+        able = prices.fresh[step] & ~np.isnan(row)
+        wanted = np.where(able, row * worth / opens, shares)
+        moved = (np.abs(wanted - shares) * opens).sum()
+        # Those that are traded pay, in shares and cash alike; the others stay as they are.
+        kept = 1.0 - costs.total * moved / worth
+        shares = np.where(able, wanted * kept, shares)
+        cash = worth * kept - shares @ opens
+        equity.append(cash + shares @ prices.close[step])
+    return np.array(equity)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.0, 0.5))
+def test_the_equity_of_several_symbols_with_gaps_is_kept_by_hand(seed, unchanged):
+    market = gappy_market(30, seed % 1000)
+    rng = np.random.default_rng(seed)
+    targets = rng.uniform(-0.4, 0.4, (len(market) - 4, 3))
+    targets[rng.random(targets.shape) < unchanged] = np.nan
+    costs = Costs(fee=0.001, slippage=0.002)
+    run = simulate(market, 4, targets, costs)
+    by_hand = kept_by_hand(market, 4, targets, costs)
+    assert np.cumprod(1.0 + run.returns) == pytest.approx(by_hand, rel=1e-12)
+
+
+def test_a_symbol_without_a_bar_is_not_traded():
+    market = gappy_market(30, 1)
+    targets = np.random.default_rng(1).uniform(-0.3, 0.3, (30, 3))
+    run = simulate(market, 0, targets, Costs())
+    fresh = market.prices.fresh[1:]
+    assert not run.traded[~fresh].any()
+    assert run.position[fresh] == pytest.approx(targets[:-1][fresh])
+
+
+@pytest.mark.parametrize("opens", [[10, 10, 25, 25, 20], [10, 10, 10, 25, 20]])
+def test_who_has_lost_everything_does_not_come_back(opens):
+    bars = bars_of(opens, [10, 10, 25, 25, 20])
+    run = simulated(bars, 0, [-1.0] * 5, FREE)
+    assert run.returns.tolist() == [0.0, -1.0, 0.0, 0.0]
+    assert not run.position[2:].any()
+
+
 def test_targets_must_match_the_bars():
     with pytest.raises(ValueError, match="targets"):
         simulated(random_bars(10), 2, np.zeros(3), FREE)
@@ -92,3 +140,9 @@ def test_a_trade_pays_both_ways():
     met = np.array([0.01, 0.01, 0.01, np.nan])
     ended = trades(np.array([1.0, -1.0, 0.0, 1.0]), met, Costs(fee=0.001, slippage=0.0))
     assert ended == pytest.approx([0.008, -0.012])
+
+
+@pytest.mark.parametrize("changed", [{"fee": -0.1}, {"slippage": 1.0}, {"fee": float("nan")}])
+def test_costs_out_of_range_name_the_field(changed):
+    with pytest.raises(ValueError, match=next(iter(changed))):
+        Costs(**changed)

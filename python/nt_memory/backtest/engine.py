@@ -96,14 +96,20 @@ def simulate(market: Market, start: int, targets: Floats, costs: Costs) -> Run:
     held = np.where(kept_shares, 0.0, wanted)
     _let_drift(held, move, kept_shares, costs)
     growth = 1.0 + (held[:-1] * (move - 1.0)).sum(axis=1)
-    drifted = np.concatenate(
-        [np.zeros((1, held.shape[1])), held[:-1] * move / growth[:, np.newaxis]]
-    )
+    alive = np.where(growth > 0.0, growth, 1.0)
+    nothing = np.zeros((1, held.shape[1]))
+    drifted = np.concatenate([nothing, held[:-1] * move / alive[:, np.newaxis]])
     traded = np.where(kept_shares, 0.0, np.abs(held - drifted))
     kept = 1.0 - costs.total * traded.sum(axis=1)
     at_open = np.cumprod(np.concatenate([[1.0], growth]) * kept)
     at_close = at_open * (1.0 + (held * (closes / opens - 1.0)).sum(axis=1))
-    returns = at_close / np.concatenate([[1.0], at_close[:-1]]) - 1.0
+    lost = np.flatnonzero((at_open <= 0.0) | (at_close <= 0.0))
+    if len(lost):
+        # Who has lost everything does not come back.
+        at_close[lost[0] :] = 0.0
+        held[lost[0] + 1 :] = traded[lost[0] + 1 :] = 0.0
+    before = np.concatenate([[1.0], at_close[:-1]])
+    returns = np.divide(at_close, before, out=np.ones_like(before), where=before > 0.0) - 1.0
     return Run(returns=returns, traded=traded, position=held)
 
 
@@ -117,7 +123,10 @@ def _let_drift(held: Floats, move: Floats, kept_shares: Mask, costs: Costs) -> N
             continue
         alone = kept_shares[step]
         worth = held[step - 1] * move[step - 1]
-        drifted = worth / (1.0 + (worth - held[step - 1]).sum())
+        left = 1.0 + (worth - held[step - 1]).sum()
+        if left <= 0.0:
+            return
+        drifted = worth / left
         traded = np.abs(held[step] - drifted)[~alone].sum()
         # The others pay the costs, so what was left alone is more of what remains.
         held[step, alone] = drifted[alone] / (1.0 - costs.total * traded)

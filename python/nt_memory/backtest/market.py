@@ -113,20 +113,19 @@ class Market:
         """The prices of every symbol at every step."""
         places = self._counts - 1
         fresh = np.diff(self._counts, axis=0, prepend=0) > 0
-        columns = enumerate(self._series.values())
-        closes = np.stack([bars.close[np.maximum(places[:, n], 0)] for n, bars in columns], axis=1)
-        columns = enumerate(self._series.values())
-        opens = np.stack([bars.open[np.maximum(places[:, n], 0)] for n, bars in columns], axis=1)
-        # Before its first bar a symbol has no price; its first open stands in, and moves nothing.
-        unborn = places < 0
-        closes[unborn] = opens[unborn]
-        return Prices(np.where(fresh | unborn, opens, closes), closes, fresh)
+        closes, opens = np.ones(places.shape), np.ones(places.shape)
+        for column, bars in enumerate(self._series.values()):
+            born = places[:, column] >= 0
+            closes[born, column] = bars.close[places[born, column]]
+            opens[born, column] = bars.open[places[born, column]]
+        return Prices(np.where(fresh, opens, closes), closes, fresh)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prices:
     """Prices, shape (steps, symbols); where nothing closed, both are the last close.
 
+    Before the first bar of a symbol they are 1, and nothing of it is held.
     ``fresh`` says where a symbol has a bar of its own, and so can be traded.
     """
 

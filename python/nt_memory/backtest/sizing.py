@@ -64,8 +64,9 @@ class Sizing:
     def positions(self, market: Market, start: int, weights: Floats, holding: int) -> Floats:
         """Return the position wanted after each decision, in shares of the equity.
 
-        What was decided on a symbol at a step at which it has no bar does not
-        count: its last decision stands.
+        It is `sized`, scaled down where the gross position is too large.  What
+        was decided on a symbol at a step at which it has no bar does not count:
+        its last decision stands.
 
         Parameters
         ----------
@@ -78,6 +79,11 @@ class Sizing:
         holding
             Sleeves, where they are wanted.
         """
+        sized = self.sized(market, start, weights, holding)
+        return sized * self.bound(sized)
+
+    def sized(self, market: Market, start: int, weights: Floats, holding: int) -> Floats:
+        """Return the positions before they are bounded: those of a sum are the sum of those."""
         sized = np.zeros(weights.shape)
         fresh = market.prices.fresh[start:]
         for column, symbol in enumerate(market.symbols):
@@ -87,10 +93,14 @@ class Sizing:
             decided = overlapping(decided, holding) if self.sleeves else decided
             last = np.cumsum(own)
             sized[last > 0, column] = decided[last[last > 0] - 1]
+        return sized
+
+    def bound(self, sized: Floats) -> Floats:
+        """Return what each row is scaled by, shape (steps, 1), so that none is too large."""
         gross = np.abs(sized).sum(axis=1, keepdims=True)
         # Sums of sleeves may be a rounding above: such a position is left alone.
         over = gross > self.most * (1.0 + 1e-12)
-        return np.where(over, sized * (self.most / np.where(over, gross, 1.0)), sized)
+        return np.where(over, self.most / np.where(over, gross, 1.0), 1.0)
 
     def _size(self, bars: BarSeries, places: Indices) -> Floats | float:
         """Return the position that a weight of 1 stands for, at some bars of a symbol."""
