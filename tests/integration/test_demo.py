@@ -7,7 +7,8 @@ import pytest
 
 from nt_memory import Filter, MemorySystem
 from nt_memory.backtest import Settings, load_sp500
-from nt_memory.backtest.demo import new_folder, run_demo
+from nt_memory.backtest.demo import run_demo
+from nt_memory.backtest.runs import new_folder
 from nt_memory.policy import StateEncoder
 
 SMALL = Settings(seed=3, train=StateEncoder.warm_up + 30, resamples=200)
@@ -19,14 +20,16 @@ def runs(tmp_path_factory):
     parent = tmp_path_factory.mktemp("runs")
     bars = load_sp500().head(StateEncoder.warm_up + 80)
     other = replace(SMALL, seed=4)
-    return [run_demo(new_folder(parent), settings, bars) for settings in (SMALL, SMALL, other)]
+    return [
+        run_demo(new_folder(parent, "demo"), settings, bars) for settings in (SMALL, SMALL, other)
+    ]
 
 
 def test_each_run_has_a_folder_of_its_own(runs):
     assert [run.folder.name for run in runs] == ["demo-1", "demo-2", "demo-3"]
 
 
-@pytest.mark.parametrize("name", ["report.html", "run_card.json"])
+@pytest.mark.parametrize("name", ["report.html", "run_card.json", "returns.csv"])
 def test_the_same_seed_gives_the_same_bytes(runs, name):
     first, again, other = ((run.folder / name).read_bytes() for run in runs)
     assert first == again
@@ -54,4 +57,4 @@ def test_the_store_opens_again_with_every_decision_and_outcome(runs):
 def test_new_folders_are_numbered_after_those_that_are_there(tmp_path):
     (tmp_path / "demo-7").mkdir()
     (tmp_path / "demo-x").mkdir()
-    assert new_folder(tmp_path).name == "demo-8"
+    assert new_folder(tmp_path, "demo").name == "demo-8"

@@ -4,6 +4,7 @@ from nt_memory.backtest.analogue import Analogues
 from nt_memory.backtest.data import load_sp500
 from nt_memory.backtest.engine import Costs
 from nt_memory.backtest.experiment import Experiment
+from nt_memory.backtest.lookahead import Leak, check_lookahead
 from nt_memory.backtest.market import Market
 from nt_memory.backtest.run import Backtest, run_backtest
 from nt_memory.backtest.settings import Settings
@@ -24,6 +25,7 @@ __all__ = [
     "Backtest",
     "Costs",
     "Experiment",
+    "Leak",
     "Market",
     "Remembered",
     "Settings",
@@ -33,6 +35,7 @@ __all__ = [
     "Strategy",
     "StrategyFactory",
     "Window",
+    "check_lookahead",
     "load_sp500",
     "run_backtest",
     "walk_forward",

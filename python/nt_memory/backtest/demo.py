@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nt_memory.backtest.analogue import STORE, Analogues
+from nt_memory.backtest.analogue import Analogues
 from nt_memory.backtest.data import load_sp500
 from nt_memory.backtest.market import Market
-from nt_memory.backtest.run import CARD, REPORT, Backtest, run_backtest
+from nt_memory.backtest.run import Backtest, run_backtest
 from nt_memory.backtest.settings import Settings
 from nt_memory.policy import StateEncoder
 
@@ -23,22 +23,10 @@ DATA = (
     "open mostly repeats the close before, so those fills are kinder than life."
 )
 
-__all__ = ["CARD", "REPORT", "STORE", "demo_settings", "new_folder", "run_demo"]
-
 
 def demo_settings(seed: int = 0) -> Settings:
     """Return the terms of the demo: a year of states is remembered before any arm trades."""
     return Settings(seed=seed, train=StateEncoder.warm_up + 252)
-
-
-def new_folder(parent: Path, stem: str = "demo") -> Path:
-    """Make ``demo-1``, or the first number after those that are there."""
-    parent.mkdir(parents=True, exist_ok=True)
-    taken = [path.name.removeprefix(f"{stem}-") for path in parent.glob(f"{stem}-*")]
-    number = max((int(name) for name in taken if name.isdigit()), default=0) + 1
-    folder = parent / f"{stem}-{number}"
-    folder.mkdir()
-    return folder
 
 
 def run_demo(

@@ -11,6 +11,7 @@ import numpy as np
 from nt_memory._shown import shown
 from nt_memory.backtest.experiment import Experiment, evaluate
 from nt_memory.backtest.report import render, run_card
+from nt_memory.backtest.runs import CARD, REPORT, RETURNS, returns_table
 from nt_memory.backtest.strategy import About, Stage
 from nt_memory.clock import ManualClock
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from nt_memory.backtest.strategy import Stance, Strategy, StrategyFactory
     from nt_memory.backtest.windows import Window
     from nt_memory.market import Floats
-
-REPORT, CARD = "report.html", "run_card.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,10 +46,12 @@ def run_backtest(
     decay: Mapping[str, Sequence[tuple[float, float]]] | None = None,
     on_step: Callable[[], None] = lambda: None,
 ) -> Backtest:
-    """Let strategies decide at every close, trade it, and write a report and a run card.
+    """Let strategies decide at every close, trade it, and write what came of it.
 
-    They hold nothing but what follows from the bars, the settings, the build
-    and the machine: the same again gives the same bytes.
+    The folder gets ``report.html``, ``run_card.json`` and ``returns.csv`` (what
+    each arm made at each step).  They hold nothing but what follows from the
+    bars, the settings, the build and the machine: the same again gives the
+    same bytes.
 
     Parameters
     ----------
@@ -109,9 +110,13 @@ def run_backtest(
         decay=decay or {},
     )
     card = run_card(experiment, _native.distance_kernel())
-    text = json.dumps(card, indent=2, allow_nan=False) + "\n"
-    (folder / CARD).write_text(text, encoding="utf-8", newline="\n")
-    (folder / REPORT).write_text(render(experiment, card), encoding="utf-8", newline="\n")
+    for name, text in (
+        (REPORT, render(experiment, card)),
+        (RETURNS, returns_table(experiment)),
+        # Last: a folder with a card is a run that has ended.
+        (CARD, json.dumps(card, indent=2, allow_nan=False) + "\n"),
+    ):
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
     return Backtest(folder, experiment, card)
 
 

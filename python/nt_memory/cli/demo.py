@@ -11,7 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from nt_memory.backtest import load_sp500
-from nt_memory.backtest.demo import REPORT, STORE, demo_settings, new_folder, run_demo
+from nt_memory.backtest.analogue import STORE
+from nt_memory.backtest.demo import demo_settings, run_demo
+from nt_memory.backtest.runs import REPORT, new_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +36,7 @@ def demo(*, seed: int, count: int | None, out: Path, as_json: bool) -> None:
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("bars", total=len(bars))
-        made = run_demo(new_folder(out), settings, bars, lambda: progress.advance(task))
+        made = run_demo(new_folder(out, "demo"), settings, bars, lambda: progress.advance(task))
     if as_json:
         typer.echo(json.dumps({"folder": str(made.folder), **made.card}, indent=2))
     else:

@@ -29,6 +29,7 @@ def run_card(experiment: Experiment, distance_kernel: str) -> dict[str, Any]:
     market, settings = experiment.market, experiment.settings
     return {
         "verdict": experiment.verdict,
+        "main": experiment.main,
         "data": {symbol: _data(market[symbol]) for symbol in market.symbols},
         "split": {
             "windows": len(experiment.windows),
