@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nt_memory import metrics
-from nt_memory.backtest.report import charts, words
+from nt_memory.backtest.report import charts, regimes, words
 from nt_memory.backtest.settings import HOLD
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def intervals(experiment: Experiment) -> str:
             f'<i class="reach" style="left:{low:.2f}%;width:{high - low:.2f}%"></i>'
             f'<i class="point" style="left:{mid:.2f}%"></i></div></div>'
         )
-    sides = '<div class="sides"><span>memory worse</span><span>memory better</span></div>'
+    sides = '<div class="sides"><span>left worse</span><span>left better</span></div>'
     return "".join(rows) + sides
 
 
@@ -72,7 +72,9 @@ def equity(experiment: Experiment) -> str:
     scale = charts.Scale(0.96 * min(every), 1.04 * max(every), log=True)
     ticks = charts.log_ticks(scale.low, scale.high)
     years = charts.year_ticks(at)
-    body = "".join(charts.rule(scale, tick, "one" if tick == 1.0 else "grid") for tick in ticks)
+    labels_told = regimes.traded_labels(experiment)
+    body = regimes.bands(labels_told, runs)
+    body += "".join(charts.rule(scale, tick, "one" if tick == 1.0 else "grid") for tick in ticks)
     body += "".join(
         f'<path class="line {css[name]}" d="{charts.line(np.maximum(line, LEAST), scale)}"/>'
         for name, line in values.items()
@@ -89,7 +91,7 @@ def equity(experiment: Experiment) -> str:
         f"{charts.svg(body, 'Value of 1 in each arm over time')}"
         f"{charts.y_labels(scale, [(tick, f'{tick:g}') for tick in ticks])}"
         f'{charts.x_labels(years)}<div class="cursor" hidden></div></div>'
-        f'<div class="ends">{labels}</div></div>'
+        f'<div class="ends">{labels}</div></div>{regimes.legend(labels_told)}'
         f'<div class="readout" aria-live="polite"></div>{_readings(at, values, css)}'
     )
 

@@ -7,7 +7,7 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
-from nt_memory.backtest.report import days, figures, how, words
+from nt_memory.backtest.report import days, decay, figures, how, tables, words
 from nt_memory.backtest.report.recalled import chosen_days
 
 if TYPE_CHECKING:
@@ -33,10 +33,46 @@ def render(experiment: Experiment, card: Mapping[str, object]) -> str:
         table=table(experiment),
         equity=figures.equity(experiment),
         drawdowns=figures.drawdowns(experiment),
+        falls=tables.falls(experiment),
+        months=tables.months(experiment),
+        further=further(experiment),
         days=told or '<p class="note">No decision in this span rests on enough memories.</p>',
         facts="".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in _facts(card)),
         style=read("style.css"),
         script=read("cursor.js"),
+    )
+
+
+def further(experiment: Experiment) -> str:
+    """Return the sections that not every run has."""
+    parts = (
+        (
+            "windows",
+            "Window by window",
+            "Sharpe ratios of what was traded in each window, by strategies that had learnt on "
+            "the bars before it alone.",
+            tables.windows(experiment),
+        ),
+        (
+            "earned",
+            "Who earned what",
+            f"What each agent brought {escape(experiment.main)}, in percent of the equity at the "
+            "start, by the regime known when it was decided. After costs; the sum is the total "
+            "return.",
+            tables.contributions(experiment),
+        ),
+        (
+            "decay",
+            "How memories age",
+            "What a memory is worth by its age in bars.",
+            decay.curves(experiment.decay),
+        ),
+    )
+    return "".join(
+        f'<section aria-labelledby="{name}"><h2 id="{name}">{title}</h2>'
+        f'<p class="note">{note}</p>{body}</section>'
+        for name, title, note, body in parts
+        if body
     )
 
 
@@ -91,6 +127,9 @@ def _settings(experiment: Experiment) -> dict[str, str]:
     """Return what the prose of the page names."""
     s, interval = experiment.settings, experiment.decisive
     return {
+        "main": escape(experiment.main),
+        "baseline": escape(s.baseline),
+        "shaded": " Shaded: the regime known at each close." if experiment.regimes else "",
         "arms_told": escape(experiment.about.arms),
         "level": words.percent(interval.level, 0),
         "holding": str(s.holding),
