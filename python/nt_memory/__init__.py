@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from nt_memory._listening import AsyncSubscription
     from nt_memory._native import Namespace
     from nt_memory.aio import AsyncMemorySystem
+    from nt_memory.backtest import Market, Stance, Strategy, run_backtest
     from nt_memory.coordination import (
         AgentRegistry,
         AgentState,
@@ -186,6 +187,7 @@ __all__ = [
     "LockTimeoutError",
     "LockToken",
     "ManualClock",
+    "Market",
     "MemoryConfig",
     "MemoryDistiller",
     "MemoryItem",
@@ -226,10 +228,12 @@ __all__ = [
     "SignalError",
     "SourceMetrics",
     "StaleTokenError",
+    "Stance",
     "StorageError",
     "StorageFullError",
     "StoreLockedError",
     "StoredState",
+    "Strategy",
     "Subscription",
     "SubscriptionCounts",
     "SystemClock",
@@ -258,6 +262,7 @@ __all__ = [
     "ne",
     "not_in",
     "reembed",
+    "run_backtest",
 ]
 
 
@@ -266,6 +271,10 @@ _LATER = {
     "AsyncMemorySystem": "nt_memory.aio",
     "AsyncSubscription": "nt_memory._listening",
     "Namespace": "nt_memory._native",
+    "Market": "nt_memory.backtest",
+    "Stance": "nt_memory.backtest",
+    "Strategy": "nt_memory.backtest",
+    "run_backtest": "nt_memory.backtest",
     "AgentRegistry": "nt_memory.coordination",
     "AgentState": "nt_memory.coordination",
     "AgentStates": "nt_memory.coordination",

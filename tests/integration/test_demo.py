@@ -52,9 +52,3 @@ def test_the_store_opens_again_with_every_decision_and_outcome(runs):
         assert settled == [True] * (states - 5) + [False] * 5
         replayed = memory.replay(last.recall_id)
         assert [hit.id for hit in replayed] == [a.id for a in last.analogues]
-
-
-def test_new_folders_are_numbered_after_those_that_are_there(tmp_path):
-    (tmp_path / "demo-7").mkdir()
-    (tmp_path / "demo-x").mkdir()
-    assert new_folder(tmp_path, "demo").name == "demo-8"

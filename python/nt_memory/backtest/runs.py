@@ -61,19 +61,30 @@ def new_folder(parent: Path, stem: str) -> Path:
     return folder
 
 
-def find_runs(parent: Path) -> list[FinishedRun]:
-    """Return the runs in the folders under one, by name; ``run-10`` follows ``run-9``.
+def find_runs(parent: Path) -> tuple[list[FinishedRun], list[str]]:
+    """Return the runs in the folders under one, by name, and what cannot be read of others.
+
+    ``run-10`` follows ``run-9``.
 
     Raises
     ------
     ValueError
-        There is no such folder, or a run card in it cannot be read.
+        There is no such folder.
     """
     if not parent.is_dir():
         msg = f"no folder {parent}: give the one that runs were written to, such as runs"
         raise ValueError(msg)
-    folders = [path.parent for path in parent.glob(f"*/{CARD}")]
-    return [read_run(folder) for folder in sorted(folders, key=_natural)]
+    folders = sorted((path.parent for path in parent.glob(f"*/{CARD}")), key=_natural)
+    tried = [_run_or_problem(folder) for folder in folders]
+    runs = [run for run in tried if isinstance(run, FinishedRun)]
+    return runs, [problem for problem in tried if isinstance(problem, str)]
+
+
+def _run_or_problem(folder: Path) -> FinishedRun | str:
+    try:
+        return read_run(folder)
+    except ValueError as error:
+        return str(error)
 
 
 def read_run(folder: Path) -> FinishedRun:

@@ -17,19 +17,25 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from nt_memory.backtest.runs import Comparison
+    from nt_memory.backtest.runs import Comparison, FinishedRun
 
 
 def runs(parent: Path, *, as_json: bool) -> None:
     """Print the runs under a folder, one a line."""
-    found = find_runs(parent)
+    found, problems = find_runs(parent)
+    for problem in problems:
+        typer.echo(f"ntm: {problem}", err=True)
     if as_json:
         told = [{"folder": str(run.folder), **run.card} for run in found]
         typer.echo(json.dumps(told, indent=2))
         return
-    if not found:
+    if not found and not problems:
         typer.echo(f"no run under {parent}: ntm demo makes one")
         return
+    _list(found)
+
+
+def _list(found: Sequence[FinishedRun]) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for name in ("run", "strategy", "symbols", "from", "to"):
         table.add_column(name, no_wrap=True)

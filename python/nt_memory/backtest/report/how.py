@@ -37,9 +37,9 @@ def _fills(experiment: Experiment) -> str:
     )
     fee, slippage = (f"{1e4 * cost:g}" for cost in (s.costs.fee, s.costs.slippage))
     return (
-        f"Decided at the close, filled at the next open. {held}{sized} {fee} basis points fee and "
-        f"{slippage} slippage on all that is traded. A symbol without a bar cannot be traded. "
-        "Cash earns nothing, shorts pay no borrowing fee."
+        f"Decided at the close, filled at the next open. {held}{sized} All that is traded pays "
+        f"{fee} bp fee and {slippage} bp slippage (basis points). A symbol without a bar cannot be "
+        "traded. Cash earns nothing, shorts pay no borrowing fee."
     )
 
 

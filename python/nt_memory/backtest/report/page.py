@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nt_memory.backtest.report import days, decay, figures, how, tables, words
 from nt_memory.backtest.report.recalled import chosen_days
+from nt_memory.backtest.settings import SHUFFLED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +90,23 @@ def lede(experiment: Experiment) -> str:
         f"<b>{words.number(abs(interval.difference))}</b> {above} a rule without memory. "
         f"The {words.percent(interval.level, 0)} interval of that difference runs from "
         f"<b>{words.number(interval.low)}</b> to <b>{words.number(interval.high)}</b>, {spans}."
+        f"{_placebo(experiment)}"
     )
+
+
+def _placebo(experiment: Experiment) -> str:
+    """Say how the same memories did with each other's outcomes, where an arm tried it."""
+    interval = experiment.intervals.get((experiment.main, SHUFFLED))
+    if interval is None:
+        return ""
+    ends = f"{words.number(interval.low)} to {words.number(interval.high)}"
+    if interval.spans_zero:
+        return (
+            f" On shuffled outcomes, which know nothing, it did no worse and no better than luck "
+            f"allows ({ends})."
+        )
+    than = "better" if interval.low > 0 else "worse"
+    return f" It did {than} than on shuffled outcomes, which know nothing ({ends})."
 
 
 def table(experiment: Experiment) -> str:
@@ -104,9 +121,11 @@ def table(experiment: Experiment) -> str:
     for label in columns[0]:
         cells = "".join(f"<td>{column[label]}</td>" for column in columns)
         rows.append(f'<tr><th scope="row">{label}</th>{cells}</tr>')
+    # More arms than a small screen holds are scrolled to, not squeezed.
+    wide = f' style="min-width:{6 + 5 * len(columns)}rem"' if len(columns) > 4 else ""
     return (
-        f'<table class="arms"><thead><tr><td></td>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table>"
+        f'<div class="scroll"><table class="arms"{wide}><thead><tr><td></td>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
