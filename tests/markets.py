@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from nt_memory.backtest import Market
 from nt_memory.market import BarSeries
 
 DAY_US = 86_400_000_000
@@ -68,3 +69,24 @@ def mirrored(bars, cut):
         close=turned(bars.close),
         volume=bars.volume,
     )
+
+
+def thinned(bars, symbol, keep):
+    """Return the bars at some places as a series of another symbol."""
+    return BarSeries(
+        symbol=symbol,
+        times=bars.times[keep],
+        **{name: getattr(bars, name)[keep] for name in ("open", "high", "low", "close", "volume")},
+    )
+
+
+def gappy_market(count, seed, symbols=3):
+    """Build a market whose symbols each miss about a third of the bars."""
+    rng = np.random.default_rng([seed, 7])
+    every = np.arange(count)
+    series = []
+    for place in range(symbols):
+        keep = every[rng.random(count) < 0.65] if place else every
+        keep = keep if len(keep) else every[-1:]
+        series.append(thinned(random_bars(count, seed + place), f"S{place}", keep))
+    return Market(series)

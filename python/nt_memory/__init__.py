@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         smart_flow_signal,
     )
     from nt_memory.aio import AsyncMemorySystem
+    from nt_memory.backtest import Market, Stance, Strategy, run_backtest
     from nt_memory.bars import BarReport, check_bars, read_bars
     from nt_memory.coordination import (
         AgentRegistry,
@@ -201,6 +202,7 @@ __all__ = [
     "LockTimeoutError",
     "LockToken",
     "ManualClock",
+    "Market",
     "MemoryConfig",
     "MemoryDistiller",
     "MemoryItem",
@@ -243,10 +245,12 @@ __all__ = [
     "SignalError",
     "SourceMetrics",
     "StaleTokenError",
+    "Stance",
     "StorageError",
     "StorageFullError",
     "StoreLockedError",
     "StoredState",
+    "Strategy",
     "Subscription",
     "SubscriptionCounts",
     "SystemClock",
@@ -279,6 +283,7 @@ __all__ = [
     "not_in",
     "read_bars",
     "reembed",
+    "run_backtest",
     "smart_flow_signal",
 ]
 
@@ -300,6 +305,10 @@ _LATER = {
     "check_bars": "nt_memory.bars",
     "read_bars": "nt_memory.bars",
     "BarSeries": "nt_memory.market",
+    "Market": "nt_memory.backtest",
+    "Stance": "nt_memory.backtest",
+    "Strategy": "nt_memory.backtest",
+    "run_backtest": "nt_memory.backtest",
     "AgentRegistry": "nt_memory.coordination",
     "AgentState": "nt_memory.coordination",
     "AgentStates": "nt_memory.coordination",

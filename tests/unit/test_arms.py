@@ -1,7 +1,6 @@
 """The arms beside memory: the rule without memory and the placebo."""
 
 from collections import Counter
-from datetime import datetime, timezone
 
 import numpy as np
 import pytest
@@ -9,16 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from markets import bars_of
-from nt_memory.agents import Analogue, Decision, weigh
-from nt_memory.backtest.arms import ShuffledOutcomes, momentum_direction, shuffled_directions
-
-AT = datetime(2008, 10, 10, 21, tzinfo=timezone.utc)
-
-
-def decision(name, recalled=()):
-    analogues = tuple(Analogue(id=other, at=AT, similarity=0.9, reward=0.0) for other in recalled)
-    evidence = weigh([0.0] * 2, [1.0] * 2) if recalled else None
-    return Decision(name, AT, 0, evidence, f"recall-{name}", analogues)
+from nt_memory.backtest.arms import ShuffledOutcomes, momentum_direction
 
 
 @given(st.integers(0, 30), st.integers(0, 2**32 - 1))
@@ -47,23 +37,6 @@ def test_one_more_memory_swaps_at_most_one_other():
         shuffled.learn(str(number), float(number))
         after = [shuffled[str(earlier)] for earlier in range(number)]
         assert sum(left != right for left, right in zip(before, after, strict=True)) <= 1
-
-
-def test_the_placebo_decides_from_what_it_was_dealt():
-    decisions = [decision("a"), decision("b"), decision("c"), decision("d", ["a", "b"])]
-    always_up = [0.01, 0.01, 0.01, 0.01]
-    assert shuffled_directions(decisions, always_up, holding=2, threshold=1.0, seed=0)[3] == 1
-
-
-def test_the_placebo_reads_no_outcome_that_is_not_known():
-    decisions = [decision("a"), decision("b"), decision("c"), decision("d", ["a", "b"])]
-    unknown = [0.01, 0.01, np.nan, np.nan]
-    assert shuffled_directions(decisions, unknown, holding=2, threshold=1.0, seed=0)[3] == 1
-
-
-def test_the_placebo_is_flat_where_memory_had_too_little():
-    decisions = [decision("a")]
-    assert shuffled_directions(decisions, [0.01], holding=5, threshold=1.0, seed=0) == [0]
 
 
 @pytest.mark.parametrize(("growth", "direction"), [(1.01, 1), (0.99, -1), (1.0, 0)])

@@ -6,7 +6,13 @@ from arch.bootstrap import StationaryBootstrap, optimal_block_length
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nt_memory.backtest.bootstrap import optimal_block, sharpe_difference, stationary_indices
+from nt_memory.backtest.bootstrap import (
+    common_tail,
+    optimal_block,
+    sharpe_difference,
+    sharpe_differences,
+    stationary_indices,
+)
 from nt_memory.metrics import sharpe_ratio
 
 
@@ -85,3 +91,67 @@ def test_arms_of_different_length_cannot_be_paired():
 def test_too_few_bars_are_refused():
     with pytest.raises(ValueError, match="too few"):
         sharpe_difference(np.zeros(19), np.zeros(19), seed=0)
+
+
+def family(count, length=300):
+    """One arm, and others that share half of it."""
+    rng = np.random.default_rng(5)
+    arms = {"memory": rng.normal(0.001, 0.01, length)}
+    for place in range(count):
+        arms[f"other {place}"] = 0.5 * arms["memory"] + rng.normal(0.0, 0.01, length)
+    return arms, [("memory", name) for name in arms if name != "memory"]
+
+
+def test_one_comparison_has_the_plain_interval():
+    arms, pairs = family(1)
+    (found,) = sharpe_differences(arms, pairs, seed=3, resamples=500)
+    assert found == sharpe_difference(arms["memory"], arms["other 0"], seed=3, resamples=500)
+    assert found.tail == pytest.approx(0.025)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 8), st.floats(0.5, 0.99))
+@settings(deadline=None)
+def test_the_more_is_compared_the_wider_within_bonferronis_bound(seed, columns, level):
+    drawn = np.random.default_rng(seed).normal(size=(400, columns))
+    tails = [common_tail(drawn[:, :count], level) for count in range(1, columns + 1)]
+    assert tails == sorted(tails, reverse=True)
+    assert tails[0] == pytest.approx((1.0 - level) / 2.0)
+    assert tails[-1] >= (1.0 - level) / 2.0 / columns
+
+
+def test_all_intervals_hold_together_as_often_as_asked():
+    drawn = np.random.default_rng(1).normal(size=(5000, 6))
+    drawn += 2.0 * drawn[:, :1]  # what they have in common
+    tail = common_tail(drawn, 0.95)
+    low, high = np.quantile(drawn, [tail, 1.0 - tail], axis=0)
+    inside = ((drawn >= low) & (drawn <= high)).all(axis=1).mean()
+    assert inside == pytest.approx(0.95, abs=0.002)
+    assert tail > 0.025 / 6, "comparisons that go together cost less than Bonferroni"
+
+
+def test_a_comparison_is_not_changed_by_its_own_copy():
+    arms, pairs = family(1)
+    arms["copy"] = arms["other 0"]
+    alone = sharpe_differences(arms, pairs, seed=3, resamples=500)[0]
+    both = sharpe_differences(arms, [*pairs, ("memory", "copy")], seed=3, resamples=500)
+    assert both[0].low == both[1].low == pytest.approx(alone.low, abs=0.01)
+
+
+def test_among_many_tries_the_luckiest_is_no_evidence():
+    """Twenty arms of noise: the plain interval is fooled more often than the common one."""
+    fooled = {"plain": 0, "family": 0}
+    for seed in range(20):
+        rng = np.random.default_rng([9, seed])
+        arms = {f"arm {place}": rng.normal(0.0, 0.01, 250) for place in range(21)}
+        pairs = [(f"arm {place}", "arm 0") for place in range(1, 21)]
+        for found in sharpe_differences(arms, pairs, seed=seed, resamples=1000):
+            fooled["family"] += not found.spans_zero
+        for left, right in pairs:
+            plain = sharpe_difference(arms[left], arms[right], seed=seed, resamples=200)
+            fooled["plain"] += not plain.spans_zero
+    assert fooled["family"] < fooled["plain"] / 4
+
+
+def test_a_family_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="pairs"):
+        sharpe_differences({"a": np.zeros(30)}, [], seed=0)

@@ -1,8 +1,4 @@
-"""The arms that run on the same bars: what each decides at every close.
-
-All but buy and hold share one rule: the sign of a mean, flat where its |t| is
-below the threshold.  They differ in what the mean is taken of.
-"""
+"""What the arms beside memory decide from: the last returns, or outcomes dealt out by lot."""
 
 from __future__ import annotations
 
@@ -13,9 +9,6 @@ import numpy as np
 from nt_memory.agents import weigh
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from nt_memory.agents import Decision
     from nt_memory.market import BarSeries
 
 
@@ -51,42 +44,3 @@ class ShuffledOutcomes:
     def __getitem__(self, id: str) -> float:
         """Return the outcome that a known memory was given."""
         return self._rewards[self._slots[id]]
-
-
-def shuffled_directions(
-    decisions: Sequence[Decision],
-    rewards: Sequence[float],
-    *,
-    holding: int,
-    threshold: float,
-    seed: int,
-) -> list[int]:
-    """Decide as the analogue agent would, had its memories each other's outcomes.
-
-    The recalls are those of the analogue agent.  That is the same as running
-    it again on permuted outcomes: what is recalled depends on the embeddings,
-    and on whether an outcome is known, never on its value.
-
-    Parameters
-    ----------
-    decisions
-        Of the analogue agent, one a bar.
-    rewards
-        What each of them led to; read only from ``holding`` bars later on.
-    holding, threshold
-        As of the agent.
-    seed
-        Of the permutation.
-    """
-    known = ShuffledOutcomes(np.random.default_rng(seed))
-    directions = []
-    for bar, decision in enumerate(decisions):
-        if bar >= holding:
-            known.learn(decisions[bar - holding].id, rewards[bar - holding])
-        if decision.evidence is None:
-            directions.append(0)
-            continue
-        given = [known[a.id] for a in decision.analogues]
-        evidence = weigh(given, [a.similarity for a in decision.analogues])
-        directions.append(evidence.direction(threshold))
-    return directions

@@ -1,9 +1,13 @@
 """Is a difference in Sharpe more than luck: the paired stationary bootstrap.
 
-Blocks of random length are drawn from both arms on the same days (Politis and
+Blocks of random length are drawn from all arms on the same days (Politis and
 Romano 1994), so the resamples keep the dependence within and between the arms.
 The mean block length is chosen from the data (Politis and White 2004, as
 corrected by Patton, Politis and White 2009).
+
+Who compares many arms finds a difference by luck sooner.  So the intervals of
+a family of comparisons hold together: all of them cover with the probability
+that is asked for (Mandel and Betensky 2008).
 """
 
 from __future__ import annotations
@@ -14,9 +18,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nt_memory._shown import shown
 from nt_memory.metrics import BARS_A_YEAR, sharpe_ratio
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from nt_memory.market import Floats
 
 Indices: TypeAlias = npt.NDArray[np.int64]
@@ -27,7 +34,11 @@ FEWEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A percentile interval of a difference in annualised Sharpe."""
+    """A percentile interval of a difference in annualised Sharpe.
+
+    ``family`` comparisons hold together at ``level``; ``tail`` is the share of
+    the resamples that was cut off at each end for it.
+    """
 
     difference: float
     low: float
@@ -35,6 +46,8 @@ class Interval:
     level: float
     resamples: int
     block: float
+    family: int = 1
+    tail: float = 0.025
 
     @property
     def spans_zero(self) -> bool:
@@ -54,23 +67,92 @@ def sharpe_difference(
     ValueError
         The arms differ in length or have fewer than `FEWEST` bars.
     """
-    if len(left) != len(right):
-        msg = f"left, right: {len(left)} and {len(right)} bars cannot be paired"
+    arms, pairs = {"left": left, "right": right}, [("left", "right")]
+    return sharpe_differences(arms, pairs, seed=seed, resamples=resamples, level=level)[0]
+
+
+def sharpe_differences(
+    arms: Mapping[str, Floats],
+    pairs: Sequence[tuple[str, str]],
+    *,
+    seed: int,
+    resamples: int = 5000,
+    level: float = 0.95,
+) -> list[Interval]:
+    """Compare pairs of arms on the same bars, so that all intervals hold together.
+
+    Each interval is cut from the resamples of its own difference, all with one
+    and the same share in each tail: the largest with which ``level`` of the
+    resamples lie inside all of them at once.  Of one pair that is the plain
+    percentile interval; of many it is at most as wide as Bonferroni's, and
+    less where the comparisons go together, as those with one common arm do.
+
+    Parameters
+    ----------
+    arms
+        Returns a bar, by name.
+    pairs
+        Which are compared: (left, right), by name.
+    seed, resamples, level
+        Of the bootstrap.  Blocks are as long as the most dependent arm asks for.
+
+    Raises
+    ------
+    ValueError
+        The arms differ in length or have fewer than `FEWEST` bars, or no pair is given.
+    """
+    if not pairs:
+        msg = "pairs: give one or more"
         raise ValueError(msg)
-    if len(left) < FEWEST:
-        msg = f"left, right: {len(left)} bars are too few to resample, give {FEWEST}"
+    used = {name: arms[name] for pair in pairs for name in pair}
+    lengths = {name: len(returns) for name, returns in used.items()}
+    size = next(iter(lengths.values()))
+    if len(set(lengths.values())) > 1:
+        msg = f"{shown(lengths)} bars cannot be paired"
         raise ValueError(msg)
-    block = max(optimal_block(left), optimal_block(right))
+    if size < FEWEST:
+        msg = f"{', '.join(used)}: {size} bars are too few to resample, give {FEWEST}"
+        raise ValueError(msg)
+    block = max(optimal_block(returns) for returns in used.values())
     rng = np.random.default_rng(seed)
-    drawn = np.empty(resamples)
+    drawn = np.empty((resamples, len(pairs)))
     for start in range(0, resamples, CHUNK):
         rows = min(CHUNK, resamples - start)
-        picks = stationary_indices(rng, rows, len(left), block)
-        drawn[start : start + rows] = _sharpe_rows(left[picks]) - _sharpe_rows(right[picks])
+        picks = stationary_indices(rng, rows, size, block)
+        ratios = {name: _sharpe_rows(returns[picks]) for name, returns in used.items()}
+        for place, (left, right) in enumerate(pairs):
+            drawn[start : start + rows, place] = ratios[left] - ratios[right]
+    tail = common_tail(drawn, level)
+    lows, highs = np.quantile(drawn, [tail, 1.0 - tail], axis=0).tolist()
+    measured = {name: sharpe_ratio(returns) for name, returns in used.items()}
+    return [
+        Interval(
+            difference=measured[left] - measured[right],
+            low=low,
+            high=high,
+            level=level,
+            resamples=resamples,
+            block=block,
+            family=len(pairs),
+            tail=tail,
+        )
+        for (left, right), low, high in zip(pairs, lows, highs, strict=True)
+    ]
+
+
+def common_tail(drawn: Floats, level: float) -> float:
+    """Return the share to cut off each end of every column, so that ``level`` of the rows stay.
+
+    A row stays where none of its values is cut off.  One column loses
+    ``(1 - level) / 2`` at each end; of k columns each loses at most that, and
+    no less than a k-th of it, with which ``level`` of the rows stay in any case.
+    """
+    rows, columns = drawn.shape
     tail = (1.0 - level) / 2.0
-    low, high = np.quantile(drawn, [tail, 1.0 - tail])
-    difference = sharpe_ratio(left) - sharpe_ratio(right)
-    return Interval(difference, float(low), float(high), level, resamples, block)
+    ranks = np.argsort(np.argsort(drawn, axis=0, kind="stable"), axis=0, kind="stable")
+    place = ranks / max(rows - 1, 1)
+    depth = np.minimum(place, 1.0 - place).min(axis=1)
+    return float(np.clip(np.quantile(depth, 1.0 - level), tail / columns, tail))
 
 
 def stationary_indices(rng: np.random.Generator, rows: int, length: int, block: float) -> Indices:

@@ -1,30 +1,45 @@
-"""From decisions to money: overlapping positions, fills, costs, equity.
+"""From positions to money: fills, costs, equity.
 
-A direction (-1, 0, +1) is decided at the close of a bar.  Capital is split
-into as many equal sleeves as the holding period has bars; each decision fills
-one sleeve at the next open, and the sleeve is filled anew ``holding`` opens
-later.  The position from one open to the next is therefore the mean of the
-last ``holding`` directions.  Where the old and the new decision of a sleeve
-agree, nothing is traded and nothing is paid.
+What is decided at a close is filled at the next open of each symbol.  Shares
+are held unchanged from there on until they are traded again; at each open the
+position is brought to its target, and all that is traded is charged, the drift
+of the weights since the last open included.  Cash earns nothing.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nt_memory._shown import shown
+
 if TYPE_CHECKING:
+    from nt_memory.backtest.market import Market, Mask
     from nt_memory.market import BarSeries, Floats
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What a trade pays, as a share of what it moves: a fee, and slippage against the open."""
+    """What a trade pays, as a share of what it moves: a fee, and slippage against the open.
+
+    Raises
+    ------
+    ValueError
+        One is negative or 0.1 and more.
+    """
 
     fee: float = 0.0001
     slippage: float = 0.0002
+
+    def __post_init__(self) -> None:
+        for name in ("fee", "slippage"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and 0.0 <= value < 0.1):
+                msg = f"{name}={shown(value)}: give a share of what is traded, such as 0.0001"
+                raise ValueError(msg)
 
     @property
     def total(self) -> float:
@@ -34,11 +49,11 @@ class Costs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """What one arm did, one value a bar, marked at the close.
+    """What one arm did, one row a step, marked at the close.
 
-    The first bar is the one after the first decision.  ``returns`` are net of
-    costs, ``traded`` is the share of equity bought or sold at the open,
-    ``position`` the share held after it (negative: short).
+    The first step is the one after the first decision.  ``returns`` are net of
+    costs; ``traded`` is the share of equity bought or sold at the open and
+    ``position`` the share held after it (negative: short), a column a symbol.
     """
 
     returns: Floats
@@ -46,58 +61,84 @@ class Run:
     position: Floats
 
 
-def overlapping(directions: Floats, holding: int) -> Floats:
-    """Average the last ``holding`` directions; before the first there were none (0)."""
-    padded = np.concatenate([np.zeros(holding - 1), directions])
-    size = len(directions)
-    total: Floats = np.sum([padded[lag : lag + size] for lag in range(holding)], axis=0)
-    return total / holding
-
-
-def simulate(bars: BarSeries, start: int, targets: Floats, costs: Costs) -> Run:
+def simulate(market: Market, start: int, targets: Floats, costs: Costs) -> Run:
     """Fill targets at the next open and mark the equity at each close.
-
-    Shares are held unchanged from open to open; at each open the position is
-    brought to its target, and all that is traded is charged, the drift of the
-    weight since the last open included.  Cash earns nothing.
 
     Parameters
     ----------
-    bars
-        The market.
+    market
+        A symbol without a bar at a step keeps its shares there, at its last close.
     start
-        Bar of the first decision.
+        Step of the first decision.
     targets
-        Position, as a share of equity, decided at the close of ``start``,
-        ``start + 1``, ... up to the last bar, whose decision is never filled.
+        Positions, as shares of equity, decided at the close of ``start``,
+        ``start + 1``, ... up to the last step, whose decision is never filled;
+        shape (steps, symbols).  NaN leaves the shares of a symbol as they are.
     costs
         Charged on what is traded.
 
     Raises
     ------
     ValueError
-        There is not one target a bar from ``start`` on.
+        There is not one row of targets a step from ``start`` on.
     """
-    if len(targets) != len(bars) - start:
-        msg = f"targets: {len(targets)} for {len(bars) - start} bars"
+    if targets.shape != (len(market) - start, len(market.symbols)):
+        msg = (
+            f"targets: shape {targets.shape} for {len(market) - start} steps and "
+            f"{len(market.symbols)} symbols"
+        )
         raise ValueError(msg)
-    held = targets[:-1]
-    opens, closes = bars.open[start + 1 :], bars.close[start + 1 :]
+    prices = market.prices
+    opens, closes = prices.open[start + 1 :], prices.close[start + 1 :]
     move = opens[1:] / opens[:-1]
-    growth = 1.0 + held[:-1] * (move - 1.0)
-    drifted = np.concatenate([[0.0], held[:-1] * move / growth])
-    traded = np.abs(held - drifted)
-    kept = 1.0 - costs.total * traded
+    wanted = targets[:-1]
+    kept_shares = ~prices.fresh[start + 1 :] | np.isnan(wanted)
+    held = np.where(kept_shares, 0.0, wanted)
+    _let_drift(held, move, kept_shares, costs)
+    growth = 1.0 + (held[:-1] * (move - 1.0)).sum(axis=1)
+    alive = np.where(growth > 0.0, growth, 1.0)
+    nothing = np.zeros((1, held.shape[1]))
+    drifted = np.concatenate([nothing, held[:-1] * move / alive[:, np.newaxis]])
+    traded = np.where(kept_shares, 0.0, np.abs(held - drifted))
+    kept = 1.0 - costs.total * traded.sum(axis=1)
     at_open = np.cumprod(np.concatenate([[1.0], growth]) * kept)
-    at_close = at_open * (1.0 + held * (closes / opens - 1.0))
-    returns = at_close / np.concatenate([[1.0], at_close[:-1]]) - 1.0
+    at_close = at_open * (1.0 + (held * (closes / opens - 1.0)).sum(axis=1))
+    lost = np.flatnonzero((at_open <= 0.0) | (at_close <= 0.0))
+    if len(lost):
+        # Who has lost everything does not come back.
+        at_close[lost[0] :] = 0.0
+        held[lost[0] + 1 :] = traded[lost[0] + 1 :] = 0.0
+    before = np.concatenate([[1.0], at_close[:-1]])
+    returns = np.divide(at_close, before, out=np.ones_like(before), where=before > 0.0) - 1.0
     return Run(returns=returns, traded=traded, position=held)
+
+
+def _let_drift(held: Floats, move: Floats, kept_shares: Mask, costs: Costs) -> None:
+    """Fill in the weights of shares that are not traded: what the prices made of them.
+
+    Only steps that follow a position and leave some of it alone need this, one after another.
+    """
+    for step in np.flatnonzero(kept_shares.any(axis=1)):
+        if step == 0 or not held[step - 1].any():
+            continue
+        alone = kept_shares[step]
+        worth = held[step - 1] * move[step - 1]
+        left = 1.0 + (worth - held[step - 1]).sum()
+        if left <= 0.0:
+            return
+        drifted = worth / left
+        traded = np.abs(held[step] - drifted)[~alone].sum()
+        # The others pay the costs, so what was left alone is more of what remains.
+        held[step, alone] = drifted[alone] / (1.0 - costs.total * traded)
 
 
 def outcomes(bars: BarSeries, holding: int) -> Floats:
     """Return `BarSeries.outcome` of every bar; NaN where the series ends before."""
-    ended = [bars.outcome(bar, holding) for bar in range(len(bars) - holding)]
-    return np.array(ended + [np.nan] * min(holding, len(bars)))
+    met = np.full(len(bars), np.nan)
+    if len(bars) > holding:
+        met[: len(bars) - holding] = bars.close[holding:] / bars.open[1 : len(bars) - holding + 1]
+        met -= 1.0
+    return met
 
 
 def trades(directions: Floats, met: Floats, costs: Costs) -> Floats:

@@ -1,4 +1,4 @@
-"""The main job: four arms over the same bars, and whether memory helped."""
+"""What arms came to on the same bars, and whether the first is better for it."""
 
 from __future__ import annotations
 
@@ -8,61 +8,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nt_memory import metrics
-from nt_memory.agents import AnalogueAgent
-from nt_memory.backtest.arms import momentum_direction, shuffled_directions
-from nt_memory.backtest.bootstrap import FEWEST, Interval, sharpe_difference
-from nt_memory.backtest.engine import Costs, Run, outcomes, overlapping, simulate, trades
-from nt_memory.policy import StateEncoder
+from nt_memory._shown import shown
+from nt_memory.backtest.bootstrap import sharpe_differences
+from nt_memory.backtest.engine import outcomes, simulate, trades
+from nt_memory.backtest.settings import HOLD
+from nt_memory.backtest.strategy import About
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from nt_memory.agents import Decision
-    from nt_memory.clock import ManualClock
-    from nt_memory.market import BarSeries, Floats
-    from nt_memory.system import MemorySystem
-
-MEMORY, PLAIN, SHUFFLED, HOLD = "memory", "no memory", "shuffled memory", "buy and hold"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Everything that shapes a run, fixed before it.
-
-    Parameters
-    ----------
-    seed
-        Of ids, the placebo and the bootstrap.
-    top_k, holding, threshold
-        Of the agent; the other arms share ``holding`` and ``threshold``.
-    burn_in
-        Bars on which states are only remembered, before any arm trades.
-    momentum
-        Bars that the arm without memory looks back.
-    resamples
-        Of the bootstrap.
-    costs
-        Of every fill.
-    """
-
-    seed: int = 0
-    top_k: int = 10
-    holding: int = 5
-    threshold: float = 1.0
-    burn_in: int = 252
-    momentum: int = 63
-    resamples: int = 5000
-    costs: Costs = field(default_factory=Costs)
-
-    @property
-    def start(self) -> int:
-        """Bar of the first decision that is traded."""
-        return StateEncoder.warm_up + self.burn_in
-
-    @property
-    def fewest_bars(self) -> int:
-        """The shortest series on which the arms can be compared."""
-        return self.start + FEWEST + 1
+    from nt_memory.backtest.bootstrap import Interval
+    from nt_memory.backtest.engine import Run
+    from nt_memory.backtest.market import Market
+    from nt_memory.backtest.settings import Settings
+    from nt_memory.backtest.strategy import Stance
+    from nt_memory.backtest.windows import Window
+    from nt_memory.market import Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +42,10 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arm:
-    """One arm: what it decided from the first traded bar on, what came of it, its measures."""
+    """One arm: the weights it decided from the first traded step on, and what came of them."""
 
     name: str
-    directions: Floats
+    weights: Floats
     run: Run
     metrics: Metrics
 
@@ -93,130 +54,148 @@ class Arm:
 class Experiment:
     """All that the report and the run card are made of.
 
-    ``decisions`` holds one decision a bar from the encoder's warm-up on,
-    ``intervals`` the comparison of memory with each arm it is named by.
+    Parameters
+    ----------
+    market
+        Up to the last step that was traded.
+    settings, about
+        As they were given.
+    windows
+        What was learnt from and what was traded.
+    arms
+        By name; the first is what the others are compared with.
+    intervals
+        By (left, right), names of arms: Sharpe of the left minus that of the
+        right.  All hold together.
+    stances
+        Of the traded steps, by arm.
+    regimes
+        A label a step of the market, None where there is none; or empty.
+    decay
+        By name of a curve, points (age in bars, value) for the report.
     """
 
-    bars: BarSeries
+    market: Market
     settings: Settings
-    decisions: tuple[Decision, ...]
-    arms: dict[str, Arm]
-    intervals: dict[str, Interval]
+    windows: Sequence[Window]
+    arms: Mapping[str, Arm]
+    intervals: Mapping[tuple[str, str], Interval]
+    about: About = field(default_factory=About)
+    stances: Mapping[str, Mapping[int, Stance]] = field(default_factory=dict)
+    regimes: Sequence[str | None] = ()
+    decay: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+
+    @property
+    def start(self) -> int:
+        """Step of the first decision that is traded."""
+        return self.windows[0].test.start
+
+    @property
+    def main(self) -> str:
+        """The arm that the others are compared with."""
+        return next(iter(self.arms))
+
+    @property
+    def decisive(self) -> Interval:
+        """The interval of the main arm minus the baseline, which the verdict is on."""
+        return self.intervals[self.main, self.settings.baseline]
 
     @property
     def verdict(self) -> str:
         """Say in one sentence what the interval against the arm without memory says."""
-        interval = self.intervals[PLAIN]
-        if interval.spans_zero:
+        if self.decisive.spans_zero:
             return "no evidence that memory helps"
-        return "memory helped" if interval.low > 0 else "memory hurt"
+        return "memory helped" if self.decisive.low > 0 else "memory hurt"
 
 
-def walk(
-    bars: BarSeries, memory: MemorySystem, clock: ManualClock, settings: Settings
-) -> Iterator[Decision]:
-    """Let the agent decide at each close from the encoder's warm-up on.
-
-    The clock is moved to the close, and the agent is shown the bars up to it.
-    """
-    encoder = StateEncoder()
-    states = encoder.encode_all(bars)
-    agent = AnalogueAgent(
-        memory, top_k=settings.top_k, holding=settings.holding, threshold=settings.threshold
-    )
-    for bar in range(encoder.warm_up, len(bars)):
-        clock.set(bars.closed_at(bar))
-        yield agent.decide(bars.head(bar + 1), states[bar])
-
-
-def run_experiment(
-    bars: BarSeries,
-    memory: MemorySystem,
-    clock: ManualClock,
-    settings: Settings,
-    on_bar: Callable[[], None] = lambda: None,
-) -> Experiment:
-    """Run all arms over the bars and compare them.
+def evaluate(
+    market: Market, weights: Mapping[str, Floats], settings: Settings
+) -> tuple[dict[str, Arm], dict[tuple[str, str], Interval]]:
+    """Trade what arms decided beside buying and holding, and compare.
 
     Parameters
     ----------
-    bars
-        The market.
-    memory
-        An empty store whose clock is ``clock``.
-    clock
-        Moved from close to close.
+    market
+        Up to the last step that is traded.
+    weights
+        By arm, what was decided at each step from the first that is traded:
+        shape (steps, symbols), as `Stance.weights`.  The first arm is compared
+        with the others.
     settings
         See `Settings`.
-    on_bar
-        Called after each bar that the agent has decided on.
+
+    Returns
+    -------
+    dict, dict
+        The arms, with buy and hold behind them, and the intervals by pair.
 
     Raises
     ------
     ValueError
-        The series is shorter than ``settings.fewest_bars``.
+        An arm that the settings name is missing, or arms differ in shape.
     """
-    if len(bars) < settings.fewest_bars:
-        msg = f"bars: {len(bars)} are too few, give {settings.fewest_bars} or more"
-        raise ValueError(msg)
-    decisions = []
-    for decision in walk(bars, memory, clock, settings):
-        decisions.append(decision)
-        on_bar()
-    return evaluate(bars, decisions, settings)
-
-
-def evaluate(bars: BarSeries, decisions: Sequence[Decision], settings: Settings) -> Experiment:
-    """Trade what the agent decided beside the other arms, and compare.
-
-    ``decisions`` holds one decision a bar from the encoder's warm-up on.
-    """
-    arms = {arm.name: arm for arm in _arms(bars, decisions, settings)}
-    intervals = {
-        name: sharpe_difference(
-            arms[MEMORY].run.returns,
-            arms[name].run.returns,
-            seed=settings.seed,
-            resamples=settings.resamples,
-        )
-        for name in (PLAIN, SHUFFLED)
-    }
-    return Experiment(bars, settings, tuple(decisions), arms, intervals)
-
-
-def _arms(bars: BarSeries, decisions: Sequence[Decision], settings: Settings) -> Iterator[Arm]:
-    met = outcomes(bars, settings.holding)
-    shuffled = shuffled_directions(
-        decisions,
-        met[StateEncoder.warm_up :].tolist(),
-        holding=settings.holding,
-        threshold=settings.threshold,
+    pairs = _family(list(weights), settings)
+    arms = {name: _arm(name, decided, market, settings) for name, decided in weights.items()}
+    arms[HOLD] = _held(market, len(next(iter(weights.values()))), settings)
+    intervals = sharpe_differences(
+        {name: arm.run.returns for name, arm in arms.items()},
+        pairs,
         seed=settings.seed,
+        resamples=settings.resamples,
+        level=settings.level,
     )
-    start = settings.start
-    plain = [
-        momentum_direction(bars.head(bar + 1), settings.momentum, settings.threshold)
-        for bar in range(start, len(bars))
-    ]
-    skip = settings.burn_in
-    yield _arm(MEMORY, [d.direction for d in decisions[skip:]], bars, met, settings)
-    yield _arm(PLAIN, plain, bars, met, settings)
-    yield _arm(SHUFFLED, shuffled[skip:], bars, met, settings)
-    yield _arm(HOLD, [1] * (len(bars) - start), bars, met, settings)
+    return arms, dict(zip(pairs, intervals, strict=True))
 
 
-def _arm(
-    name: str, decided: Sequence[int], bars: BarSeries, met: Floats, settings: Settings
-) -> Arm:
-    directions = np.array(decided, dtype=np.float64)
-    # Buy and hold buys once; it has no sleeves that are filled one by one.
-    targets = directions if name == HOLD else overlapping(directions, settings.holding)
-    run = simulate(bars, settings.start, targets, settings.costs)
-    ended = trades(directions, met[settings.start :], settings.costs)
-    return Arm(name, directions, run, _metrics(run, ended))
+def _family(names: Sequence[str], settings: Settings) -> list[tuple[str, str]]:
+    """Return what is compared: the first arm with each other, each variant with the baseline."""
+    if HOLD in names:
+        msg = f"arms: {HOLD!r} is always there; give that arm another name"
+        raise ValueError(msg)
+    main = names[0]
+    for name in (settings.baseline, *settings.variants):
+        if name not in names[1:]:
+            msg = f"arms: {shown(name)} is not among those beside {main!r}: {shown(names[1:])}"
+            raise ValueError(msg)
+    others = [name for name in (*names[1:], HOLD) if name not in settings.variants]
+    # The verdict's comparison stands first.
+    others.sort(key=lambda name: name != settings.baseline)
+    tried = [(name, settings.baseline) for name in settings.variants]
+    return [(main, name) for name in others] + tried
 
 
-def _metrics(run: Run, ended: Floats) -> Metrics:
+def _arm(name: str, decided: Floats, market: Market, settings: Settings) -> Arm:
+    start = len(market) - len(decided)
+    positions = settings.sizing.positions(market, start, decided, settings.holding)
+    run = simulate(market, start, positions, settings.costs)
+    return Arm(name, decided, run, _measured(run, _ended(decided, market, settings)))
+
+
+def _held(market: Market, steps: int, settings: Settings) -> Arm:
+    """Buy an equal part of every symbol at its first open, and never trade again."""
+    start, parts = len(market) - steps, len(market.symbols)
+    decided = np.full((steps, parts), 1.0 / parts)
+    bought = np.zeros((steps, parts), dtype=np.bool_)
+    bought[1:] = np.maximum.accumulate(market.prices.fresh[start + 1 :], axis=0)
+    # A single symbol that is held whole never drifts.
+    positions = decided if parts == 1 else np.where(bought, np.nan, decided)
+    run = simulate(market, start, positions, settings.costs)
+    return Arm(HOLD, decided, run, _measured(run, _ended(decided, market, settings)))
+
+
+def _ended(decided: Floats, market: Market, settings: Settings) -> Floats:
+    """Return the result of each decision on a symbol at a bar of its own."""
+    start, fresh = len(market) - len(decided), market.prices.fresh
+    found = []
+    for column, symbol in enumerate(market.symbols):
+        own = fresh[start:, column]
+        met = outcomes(market[symbol], settings.holding)
+        places = market.places(symbol)[start:][own]
+        found.append(trades(np.sign(decided[own, column]), met[places], settings.costs))
+    return np.concatenate(found)
+
+
+def _measured(run: Run, ended: Floats) -> Metrics:
     return Metrics(
         total_return=metrics.total_return(run.returns),
         annual_return=metrics.annualised_return(run.returns),
@@ -224,6 +203,6 @@ def _metrics(run: Run, ended: Floats) -> Metrics:
         sortino=metrics.sortino_ratio(run.returns),
         max_drawdown=metrics.max_drawdown(run.returns),
         win_rate=metrics.win_rate(ended),
-        turnover=metrics.annual_turnover(run.traded),
-        exposure=float(np.abs(run.position).mean()),
+        turnover=metrics.annual_turnover(run.traded.sum(axis=1)),
+        exposure=float(np.abs(run.position).sum(axis=1).mean()),
     )

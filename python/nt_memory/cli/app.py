@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from nt_memory.backtest import Settings
-from nt_memory.cli import exchange, keeping, stores
+from nt_memory.backtest.demo import demo_settings
+from nt_memory.cli import backtest, exchange, keeping, runs, stores
 from nt_memory.cli.demo import demo
 
 app = typer.Typer(
@@ -49,7 +49,9 @@ def demo_command(
     bars: Annotated[
         int | None,
         typer.Option(
-            min=Settings().fewest_bars, help="Use only the first bars of the 5,031.", metavar="N"
+            min=demo_settings().fewest_bars,
+            help="Use only the first bars of the 5,031.",
+            metavar="N",
         ),
     ] = None,
     out: Annotated[
@@ -64,6 +66,87 @@ def demo_command(
     the store into a new folder.
     """
     demo(seed=seed, count=bars, out=out, as_json=as_json)
+
+
+Files = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="CSV or Parquet, a file a symbol; the shipped S&P 500 without any.",
+        metavar="[FILE]...",
+    ),
+]
+Agents = Annotated[Literal["analogue"], typer.Option(help="Which strategy decides.")]
+
+
+@app.command("backtest")
+def backtest_command(
+    files: Files = None,
+    agents: Agents = "analogue",
+    seed: Annotated[int, typer.Option(min=0, help="Of ids, the placebo and the bootstrap.")] = 0,
+    windows: Annotated[
+        str,
+        typer.Option(
+            metavar="TRAIN[:TEST[:STEP[:EMBARGO]]]",
+            help="Bars that are learnt from, and traded before new strategies begin.",
+        ),
+    ] = str(backtest.TRAIN),
+    holding: Annotated[int, typer.Option(min=1, help="Bars from a decision to its outcome.")] = 5,
+    fee: Annotated[float, typer.Option(min=0.0, help="Basis points of what is traded.")] = 1.0,
+    slippage: Annotated[float, typer.Option(min=0.0, help="The same, against the open.")] = 2.0,
+    fraction: Annotated[float, typer.Option(help="Equity that a full position takes.")] = 1.0,
+    volatility: Annotated[
+        float | None, typer.Option(help="Percent a year that a full position should have.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="New folder of this run; runs/backtest-N without it.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let agents with and without memory trade the bars of files, and compare them.
+
+    Writes report.html, run_card.json, returns.csv and the store into a folder.
+    """
+    asked = backtest.Asked(
+        files or (), agents, seed, windows, holding, fee, slippage, fraction, volatility
+    )
+    backtest.backtest(asked, output, as_json=as_json)
+
+
+@app.command("check-lookahead")
+def check_lookahead_command(
+    files: Files = None,
+    agents: Agents = "analogue",
+    cuts: Annotated[int, typer.Option(min=1, help="Bars after which the future is changed.")] = 5,
+    bars: Annotated[
+        int | None, typer.Option(min=2, help="Use only the first bars.", metavar="N")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change the future after some bars, and see whether a decision before them changes.
+
+    Exits with 1 if one does.
+    """
+    backtest.lookahead(files or (), agents, cuts, bars, as_json=as_json)
+
+
+@app.command("runs")
+def runs_command(
+    folder: Annotated[Path, typer.Argument(help="Folder that runs were written to.")] = Path(
+        "runs"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """List the runs under a folder: what was traded, and what came of it."""
+    runs.runs(folder, as_json=as_json)
+
+
+@app.command("compare")
+def compare_command(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of runs, two or more.")],
+    as_json: AsJson = False,
+) -> None:
+    """Put runs side by side: measures, what differs, and intervals of the differences."""
+    runs.compare(folders, as_json=as_json)
 
 
 @app.command("stats")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from dataclasses import asdict
 from importlib.metadata import version
@@ -9,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nt_memory.backtest.data import SP500_SHA256
-from nt_memory.policy import StateEncoder
-
 if TYPE_CHECKING:
     from nt_memory.backtest.experiment import Experiment
+    from nt_memory.backtest.market import Market
+    from nt_memory.market import BarSeries
 
 
 def run_card(experiment: Experiment, distance_kernel: str) -> dict[str, Any]:
-    """Return the run card of an experiment on the shipped prices, in JSON types.
+    """Return the run card of an experiment, in JSON types.
 
     Parameters
     ----------
@@ -26,22 +26,18 @@ def run_card(experiment: Experiment, distance_kernel: str) -> dict[str, Any]:
     distance_kernel
         The code that compared the vectors; scores may differ in the last bit between kernels.
     """
-    bars, settings = experiment.bars, experiment.settings
+    market, settings = experiment.market, experiment.settings
     return {
         "verdict": experiment.verdict,
-        "data": {
-            "file": "sp500.csv.gz",
-            "sha256": SP500_SHA256,
-            "symbol": bars.symbol,
-            "bars": len(bars),
-        },
+        "main": experiment.main,
+        "data": {symbol: _data(market[symbol]) for symbol in market.symbols},
         "split": {
-            "warm_up": _span(experiment, 0, StateEncoder.warm_up),
-            "remembered_only": _span(experiment, StateEncoder.warm_up, settings.start),
-            "traded": _span(experiment, settings.start, len(bars)),
+            "windows": len(experiment.windows),
+            "first_train": _span(market, experiment.windows[0].train),
+            "traded": _span(market, range(experiment.start, len(market))),
         },
         "parameters": asdict(settings),
-        "encoder": StateEncoder.id,
+        "strategy": {"name": experiment.about.strategy, **experiment.about.parameters},
         "distance_kernel": distance_kernel,
         "versions": {
             "nt_memory": version("nt-memory"),
@@ -50,15 +46,34 @@ def run_card(experiment: Experiment, distance_kernel: str) -> dict[str, Any]:
         },
         "arms": {name: asdict(arm.metrics) for name, arm in experiment.arms.items()},
         "sharpe_differences": {
-            f"memory - {name}": asdict(interval) for name, interval in experiment.intervals.items()
+            f"{left} - {right}": asdict(interval)
+            for (left, right), interval in experiment.intervals.items()
         },
     }
 
 
-def _span(experiment: Experiment, start: int, stop: int) -> dict[str, Any]:
-    first, last = (experiment.bars.closed_at(bar) for bar in (start, stop - 1))
+def fingerprint(bars: BarSeries) -> str:
+    """Return the sha256 of a series: of its columns as little-endian bytes, one after another."""
+    digest = hashlib.sha256()
+    for name in ("times", "open", "high", "low", "close", "volume"):
+        column = getattr(bars, name)
+        digest.update(column.astype(column.dtype.newbyteorder("<")).tobytes())
+    return digest.hexdigest()
+
+
+def _data(bars: BarSeries) -> dict[str, Any]:
+    return {
+        "sha256": fingerprint(bars),
+        "bars": len(bars),
+        "first": bars.closed_at(0).isoformat() if len(bars) else None,
+        "last": bars.closed_at(-1).isoformat() if len(bars) else None,
+    }
+
+
+def _span(market: Market, steps: range) -> dict[str, Any]:
+    first, last = (market.closed_at(step) for step in (steps[0], steps[-1]))
     return {
         "first": first.date().isoformat(),
         "last": last.date().isoformat(),
-        "bars": stop - start,
+        "bars": len(steps),
     }

@@ -8,49 +8,49 @@ from typing import TYPE_CHECKING
 from nt_memory.backtest.report import figures, words
 
 if TYPE_CHECKING:
-    from nt_memory.agents import Decision
     from nt_memory.backtest.report.recalled import Day
+    from nt_memory.backtest.strategy import Remembered
 
 FEATURES_SHOWN = 6
 
 
 def card(day: Day, holding: int) -> str:
     """Return the card of one day."""
-    decision = day.decision
+    call = day.call
+    why = f"<div><h4>Why: alike in</h4>{_alike(day.alike)}</div>" if day.alike else ""
     return (
         f'<article><p class="kicker">{escape(day.reason)}</p>'
-        f"<h3>{words.day(decision.at)}: {words.side(decision.direction)}</h3>"
+        f"<h3>{words.day(call.at)}: {words.side(call.direction)}</h3>"
         f"<p>{_story(day, holding)}</p>{figures.paths(day, holding)}"
-        f'<div class="columns"><div><h4>Recalled</h4>{_recalled(decision)}</div>'
-        f"<div><h4>Why: alike in</h4>{_alike(day.alike)}</div></div>"
-        f'<p class="cite">Cites recall {escape(decision.recall_id)}</p></article>'
+        f'<div class="columns"><div><h4>Recalled</h4>{_recalled(call.remembered)}</div>{why}</div>'
+        f'<p class="cite">Cites recall {escape(call.remembered.recall_id)}</p></article>'
     )
 
 
 def _story(day: Day, holding: int) -> str:
-    evidence = day.decision.evidence
+    call, evidence = day.call, day.call.remembered.evidence
     if evidence is None:
         return ""
-    gained = words.percent(day.outcome, sign=True)
+    gained = words.percent(call.outcome, sign=True)
     expected = words.percent(evidence.mean, sign=True)
     t = words.number(evidence.t, 1)
-    if not day.decision.direction:
+    if not call.direction:
         return (
             f"What it recalled led to {expected} on average (t {t}): no reason to take a side. "
             f"The market made <b>{gained}</b> in the {holding} bars after."
         )
-    right = day.decision.direction * day.outcome > 0
+    right = call.direction * call.outcome > 0
     return (
         f"What it recalled led to <b>{expected}</b> on average (t {t}), so it went "
-        f"{words.side(day.decision.direction)}. The market made <b>{gained}</b> in the {holding} "
+        f"{words.side(call.direction)}. The market made <b>{gained}</b> in the {holding} "
         f"bars after: {'right' if right else 'wrong'}."
     )
 
 
-def _recalled(decision: Decision) -> str:
-    reach = max(abs(a.reward) for a in decision.analogues) or 1.0
+def _recalled(remembered: Remembered) -> str:
+    reach = max(abs(a.reward) for a in remembered.analogues) or 1.0
     rows = []
-    for analogue in decision.analogues:
+    for analogue in remembered.analogues:
         width = 50.0 * abs(analogue.reward) / reach
         left = 50.0 if analogue.reward >= 0 else 50.0 - width
         css = "gain" if analogue.reward >= 0 else "loss"

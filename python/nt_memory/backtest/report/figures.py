@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from html import escape
 from typing import TYPE_CHECKING
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nt_memory import metrics
-from nt_memory.backtest.experiment import HOLD, MEMORY, PLAIN, SHUFFLED
-from nt_memory.backtest.report import charts, words
+from nt_memory.backtest.report import charts, regimes, words
+from nt_memory.backtest.settings import HOLD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,9 +20,17 @@ if TYPE_CHECKING:
     from nt_memory.backtest.experiment import Arm, Experiment
     from nt_memory.backtest.report.recalled import Day
 
-CLASS = {MEMORY: "memory", PLAIN: "plain", SHUFFLED: "shuffled", HOLD: "hold"}
-# Drawn from the back to the front: what the report is about lies on top.
-ORDER = (HOLD, SHUFFLED, PLAIN, MEMORY)
+# The logarithmic scale ends here; what lost everything is drawn at its foot.
+LEAST = 1e-3
+# Further arms take these in turn.
+OTHERS = ("shuffled", "other-1", "other-2", "other-3", "other-4")
+
+
+def classes(experiment: Experiment) -> dict[str, str]:
+    """Return the style of each arm: what the report is about, its baseline, and the others."""
+    others = itertools.cycle(OTHERS)
+    fixed = {experiment.main: "memory", experiment.settings.baseline: "plain", HOLD: "hold"}
+    return {name: fixed.get(name) or next(others) for name in experiment.arms}
 
 
 def intervals(experiment: Experiment) -> str:
@@ -29,7 +38,7 @@ def intervals(experiment: Experiment) -> str:
     found = experiment.intervals
     reach = 1.1 * max(max(abs(i.low), abs(i.high)) for i in found.values()) or 1.0
     rows = []
-    for name, interval in found.items():
+    for (left, right), interval in found.items():
         low, mid, high = (
             50.0 + 50.0 * value / reach
             for value in (interval.low, interval.difference, interval.high)
@@ -40,37 +49,40 @@ def intervals(experiment: Experiment) -> str:
             f"{words.number(interval.high, sign=True)}</span>"
         )
         rows.append(
-            f'<div class="versus"><div class="name">memory {words.MINUS} {escape(name)}</div>'
-            f'<div class="told">{told}</div><div class="track"><i class="zero"></i>'
+            f'<div class="versus"><div class="name">{escape(left)} {words.MINUS} {escape(right)}'
+            f'</div><div class="told">{told}</div><div class="track"><i class="zero"></i>'
             f'<i class="reach" style="left:{low:.2f}%;width:{high - low:.2f}%"></i>'
             f'<i class="point" style="left:{mid:.2f}%"></i></div></div>'
         )
-    sides = '<div class="sides"><span>memory worse</span><span>memory better</span></div>'
+    sides = '<div class="sides"><span>left worse</span><span>left better</span></div>'
     return "".join(rows) + sides
 
 
 def equity(experiment: Experiment) -> str:
     """Draw the value of 1 in each arm on a logarithmic scale, labelled at its end."""
-    bars, start = experiment.bars, experiment.settings.start
-    runs = charts.buckets(len(bars) - start)
-    at = [bars.closed_at(start + stop - 1) for _, stop in runs]
+    runs, at = _steps(experiment)
+    css = classes(experiment)
     curves = {
-        name: np.concatenate([[1.0], metrics.equity_curve(experiment.arms[name].run.returns)])
-        for name in ORDER
+        # Drawn from the back to the front: what the report is about lies on top.
+        name: np.concatenate([[1.0], metrics.equity_curve(arm.run.returns)])
+        for name, arm in reversed(list(experiment.arms.items()))
     }
     values = {name: [float(curve[stop - 1]) for _, stop in runs] for name, curve in curves.items()}
-    every = [value for line in values.values() for value in line]
+    every = [max(value, LEAST) for line in values.values() for value in line]
     scale = charts.Scale(0.96 * min(every), 1.04 * max(every), log=True)
     ticks = charts.log_ticks(scale.low, scale.high)
     years = charts.year_ticks(at)
-    body = "".join(charts.rule(scale, tick, "one" if tick == 1.0 else "grid") for tick in ticks)
+    labels_told = regimes.traded_labels(experiment)
+    body = regimes.bands(labels_told, runs)
+    body += "".join(charts.rule(scale, tick, "one" if tick == 1.0 else "grid") for tick in ticks)
     body += "".join(
-        f'<path class="line {CLASS[name]}" d="{charts.line(line, scale)}"/>'
+        f'<path class="line {css[name]}" d="{charts.line(np.maximum(line, LEAST), scale)}"/>'
         for name, line in values.items()
     )
-    ends = charts.spread_out([scale.share(line[-1]) for line in values.values()], 0.055)
+    heights = [scale.share(max(line[-1], LEAST)) for line in values.values()]
+    ends = charts.spread_out(heights, 0.055)
     labels = "".join(
-        f'<span class="end {CLASS[name]}" style="top:{100 * top:.2f}%">{escape(name)} '
+        f'<span class="end {css[name]}" style="top:{100 * top:.2f}%">{escape(name)} '
         f"<b>{words.number(line[-1])}</b></span>"
         for (name, line), top in zip(values.items(), ends, strict=True)
     )
@@ -79,40 +91,49 @@ def equity(experiment: Experiment) -> str:
         f"{charts.svg(body, 'Value of 1 in each arm over time')}"
         f"{charts.y_labels(scale, [(tick, f'{tick:g}') for tick in ticks])}"
         f'{charts.x_labels(years)}<div class="cursor" hidden></div></div>'
-        f'<div class="ends">{labels}</div></div>'
-        f'<div class="readout" aria-live="polite"></div>{_readings(at, values)}'
+        f'<div class="ends">{labels}</div></div>{regimes.legend(labels_told)}'
+        f'<div class="readout" aria-live="polite"></div>{_readings(at, values, css)}'
     )
 
 
-def _readings(at: Sequence[datetime], values: Mapping[str, Sequence[float]]) -> str:
+def _steps(experiment: Experiment) -> tuple[list[tuple[int, int]], list[datetime]]:
+    """Return the runs of traded steps that are drawn as one point, and when each ends."""
+    market, start = experiment.market, experiment.start
+    runs = charts.buckets(len(market) - start)
+    return runs, [market.closed_at(start + stop - 1) for _, stop in runs]
+
+
+def _readings(
+    at: Sequence[datetime], values: Mapping[str, Sequence[float]], css: Mapping[str, str]
+) -> str:
     """Return what the chart's cursor reads, for the script."""
     data = {
         "dates": [day.date().isoformat() for day in at],
         "arms": [
-            {"name": name, "css": CLASS[name], "values": [round(value, 4) for value in line]}
+            {"name": name, "css": css[name], "values": [round(value, 4) for value in line]}
             for name, line in reversed(list(values.items()))
         ],
     }
-    return f'<script type="application/json" id="readings">{json.dumps(data)}</script>'
+    # A name may hold anything; no tag may end the script early.
+    told = json.dumps(data).replace("<", "\\u003c")
+    return f'<script type="application/json" id="readings">{told}</script>'
 
 
 def drawdowns(experiment: Experiment) -> str:
     """Draw how far each arm was below its peak, one strip an arm, all on one scale."""
-    arms = [experiment.arms[name] for name in reversed(ORDER)]
+    arms = list(experiment.arms.values())
     deepest = min(arm.metrics.max_drawdown for arm in arms)
     scale = charts.Scale(min(1.05 * deepest, -0.01), 0.0)
-    start = experiment.settings.start
-    runs = charts.buckets(len(experiment.bars) - start)
-    at = [experiment.bars.closed_at(start + stop - 1) for _, stop in runs]
-    strips = "".join(_strip(arm, scale, runs) for arm in arms)
+    runs, at = _steps(experiment)
+    css = classes(experiment)
+    strips = "".join(_strip(arm, css[arm.name], scale, runs) for arm in arms)
     years = charts.x_labels(charts.year_ticks(at))
     return f'<div class="strips">{strips}<div class="years">{years}</div></div>'
 
 
-def _strip(arm: Arm, scale: charts.Scale, runs: list[tuple[int, int]]) -> str:
+def _strip(arm: Arm, css: str, scale: charts.Scale, runs: list[tuple[int, int]]) -> str:
     below = np.concatenate([[0.0], metrics.drawdowns(arm.run.returns)])
     values = [float(below[start:stop].min()) for start, stop in runs]
-    css = CLASS[arm.name]
     body = (
         f'<path class="fill {css}" d="{charts.area(values, scale)}"/>'
         f'<path class="line {css}" d="{charts.line(values, scale)}"/>'

@@ -7,16 +7,14 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
-from nt_memory.backtest.experiment import HOLD, MEMORY, PLAIN, SHUFFLED
-from nt_memory.backtest.report import days, figures, words
+from nt_memory.backtest.report import days, decay, figures, how, tables, words
 from nt_memory.backtest.report.recalled import chosen_days
+from nt_memory.backtest.settings import SHUFFLED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nt_memory.backtest.experiment import Experiment, Metrics
-
-ARMS = (MEMORY, PLAIN, SHUFFLED, HOLD)
 
 
 def render(experiment: Experiment, card: Mapping[str, object]) -> str:
@@ -36,6 +34,9 @@ def render(experiment: Experiment, card: Mapping[str, object]) -> str:
         table=table(experiment),
         equity=figures.equity(experiment),
         drawdowns=figures.drawdowns(experiment),
+        falls=tables.falls(experiment),
+        months=tables.months(experiment),
+        further=further(experiment),
         days=told or '<p class="note">No decision in this span rests on enough memories.</p>',
         facts="".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in _facts(card)),
         style=read("style.css"),
@@ -43,37 +44,88 @@ def render(experiment: Experiment, card: Mapping[str, object]) -> str:
     )
 
 
+def further(experiment: Experiment) -> str:
+    """Return the sections that not every run has."""
+    parts = (
+        (
+            "windows",
+            "Window by window",
+            "Sharpe ratios of what was traded in each window, by strategies that had learnt on "
+            "the bars before it alone.",
+            tables.windows(experiment),
+        ),
+        (
+            "earned",
+            "Who earned what",
+            f"What each agent brought {escape(experiment.main)}, in percent of the equity at the "
+            "start, by the regime known when it was decided. After costs; the sum is the total "
+            "return.",
+            tables.contributions(experiment),
+        ),
+        (
+            "decay",
+            "How memories age",
+            "What a memory is worth by its age in bars.",
+            decay.curves(experiment.decay),
+        ),
+    )
+    return "".join(
+        f'<section aria-labelledby="{name}"><h2 id="{name}">{title}</h2>'
+        f'<p class="note">{note}</p>{body}</section>'
+        for name, title, note, body in parts
+        if body
+    )
+
+
 def lede(experiment: Experiment) -> str:
     """Say what was compared and what came out, in a paragraph."""
-    bars, settings = experiment.bars, experiment.settings
-    interval = experiment.intervals[PLAIN]
+    market, start, interval = experiment.market, experiment.start, experiment.decisive
     above = "above" if interval.difference >= 0 else "below"
     spans = "which spans zero" if interval.spans_zero else "which leaves out zero"
+    traded = experiment.about.market or ", ".join(market.symbols)
     return (
-        f"{len(bars) - settings.start:,} days of the S&amp;P 500, "
-        f"{words.month(bars.closed_at(settings.start))} to {words.month(bars.closed_at(-1))}. "
-        f"An agent that recalls the {settings.top_k} most similar earlier days and follows what "
-        f"they led to had a Sharpe ratio "
+        f"{len(market) - start:,} bars of {escape(traded)}, "
+        f"{words.month(market.closed_at(start))} to {words.month(market.closed_at(-1))}. "
+        f"{escape(experiment.about.does)} had a Sharpe ratio "
         f"<b>{words.number(abs(interval.difference))}</b> {above} a rule without memory. "
         f"The {words.percent(interval.level, 0)} interval of that difference runs from "
         f"<b>{words.number(interval.low)}</b> to <b>{words.number(interval.high)}</b>, {spans}."
+        f"{_placebo(experiment)}"
     )
+
+
+def _placebo(experiment: Experiment) -> str:
+    """Say how the same memories did with each other's outcomes, where an arm tried it."""
+    interval = experiment.intervals.get((experiment.main, SHUFFLED))
+    if interval is None:
+        return ""
+    ends = f"{words.number(interval.low)} to {words.number(interval.high)}"
+    if interval.spans_zero:
+        return (
+            f" On shuffled outcomes, which know nothing, it did no worse and no better than luck "
+            f"allows ({ends})."
+        )
+    than = "better" if interval.low > 0 else "worse"
+    return f" It did {than} than on shuffled outcomes, which know nothing ({ends})."
 
 
 def table(experiment: Experiment) -> str:
     """Return measures by arm."""
+    css = figures.classes(experiment)
     head = "".join(
-        f'<th scope="col"><i class="key {figures.CLASS[name]}"></i>{escape(name)}</th>'
-        for name in ARMS
+        f'<th scope="col"><i class="key {css[name]}"></i>{escape(name)}</th>'
+        for name in experiment.arms
     )
-    columns = [dict(_rows(experiment.arms[name].metrics)) for name in ARMS]
+    columns = [dict(_rows(arm.metrics)) for arm in experiment.arms.values()]
     rows = []
     for label in columns[0]:
         cells = "".join(f"<td>{column[label]}</td>" for column in columns)
         rows.append(f'<tr><th scope="row">{label}</th>{cells}</tr>')
+    # More arms than a small screen holds are scrolled to, not squeezed.
+    wide = f' style="min-width:{6 + 5 * len(columns)}rem"' if len(columns) > 4 else ""
     return (
-        f'<table class="arms"><thead><tr><td></td>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table>"
+        f'<div class="scroll"><table class="arms"{wide}><thead><tr><td></td>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
@@ -92,32 +144,30 @@ def _rows(m: Metrics) -> list[tuple[str, str]]:
 
 def _settings(experiment: Experiment) -> dict[str, str]:
     """Return what the prose of the page names."""
-    s, bars = experiment.settings, experiment.bars
-    interval = experiment.intervals[PLAIN]
+    s, interval = experiment.settings, experiment.decisive
     return {
+        "main": escape(experiment.main),
+        "baseline": escape(s.baseline),
+        "shaded": " Shaded: the regime known at each close." if experiment.regimes else "",
+        "arms_told": escape(experiment.about.arms),
         "level": words.percent(interval.level, 0),
-        "resamples": f"{interval.resamples:,}",
-        "block": words.number(interval.block, 0),
-        "momentum": str(s.momentum),
-        "threshold": f"{s.threshold:g}",
         "holding": str(s.holding),
-        "top_k": str(s.top_k),
-        "fee": f"{1e4 * s.costs.fee:g}",
-        "slippage": f"{1e4 * s.costs.slippage:g}",
-        "warm_up": str(s.start - s.burn_in),
-        "burn_in": str(s.burn_in),
-        "first": words.day(bars.closed_at(0)),
-        "start": words.day(bars.closed_at(s.start)),
+        "how": "".join(
+            f"<li><b>{escape(term)}.</b> {escape(told)}</li>"
+            for term, told in how.points(experiment)
+        ),
     }
 
 
 def _facts(card: Mapping[str, object]) -> list[tuple[str, str]]:
     """Flatten the parts of the run card that say how to repeat the run."""
     found: list[tuple[str, str]] = []
-    for name in ("data", "parameters", "encoder", "distance_kernel", "versions"):
-        value = card[name]
-        if isinstance(value, dict):
-            found += [(f"{name} {key}".replace("_", " "), str(item)) for key, item in value.items()]
-        else:
-            found.append((name.replace("_", " "), str(value)))
+    for name in ("data", "parameters", "strategy", "distance_kernel", "versions"):
+        found += _flat(name, card[name])
     return found
+
+
+def _flat(name: str, value: object) -> list[tuple[str, str]]:
+    if isinstance(value, dict):
+        return [fact for key, item in value.items() for fact in _flat(f"{name} {key}", item)]
+    return [(name.replace("_", " "), str(value))]

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nt_memory.clock import to_micros
-from nt_memory.policy import StateEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
-    from nt_memory.agents import Decision
+    from nt_memory.agents import Analogue
     from nt_memory.backtest.experiment import Experiment
+    from nt_memory.backtest.strategy import Remembered
     from nt_memory.market import BarSeries, Floats
 
 BEFORE = 42
@@ -24,17 +25,34 @@ AUTUMN_2008 = {(2008, month) for month in (9, 10, 11)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """What was decided on one symbol at one of its bars, from what was recalled."""
+
+    symbol: str
+    bar: int
+    at: datetime
+    direction: int
+    outcome: float
+    remembered: Remembered
+
+    @property
+    def strength(self) -> float:
+        """How sure it was."""
+        evidence = self.remembered.evidence
+        return abs(evidence.t) if evidence is not None else 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Day:
     """One decision and the earlier states it was taken from.
 
-    ``outcome`` is what the market did after it; ``path`` and ``paths`` are
-    the closes around the day and around each analogue, relative to the close
-    of the decision; ``alike`` is the mean share of each feature in the cosine.
+    ``path`` and ``paths`` are the closes around the day and around each
+    analogue, relative to the close of the decision; ``alike`` is the mean share
+    of each feature in the cosine, empty where that is not known.
     """
 
     reason: str
-    decision: Decision
-    outcome: float
+    call: Call
     path: Floats
     paths: tuple[Floats, ...]
     alike: dict[str, float]
@@ -42,60 +60,71 @@ class Day:
 
 def chosen_days(experiment: Experiment) -> list[Day]:
     """Choose days by rule: a strong call in autumn 2008, the best, the worst, the most divided."""
-    days: dict[int, str] = {}
-    for reason, bar in _picks(experiment):
-        days.setdefault(bar, reason)
-    return [_tell(experiment, bar, reason) for bar, reason in days.items()]
+    days: dict[tuple[str, int], tuple[str, Call]] = {}
+    for reason, call in _picks(list(_calls(experiment))):
+        days.setdefault((call.symbol, call.bar), (reason, call))
+    return [_tell(experiment, call, reason) for reason, call in days.values()]
 
 
-def _picks(experiment: Experiment) -> Iterator[tuple[str, int]]:
-    """Yield reasons and indices into the decisions."""
-    settings = experiment.settings
-    ended = range(settings.burn_in, len(experiment.decisions) - settings.holding)
-    told = [bar for bar in ended if experiment.decisions[bar].evidence is not None]
-    sided = [bar for bar in told if experiment.decisions[bar].direction]
+def _calls(experiment: Experiment) -> Iterator[Call]:
+    """Yield the traded decisions of the main arm that rest on evidence and have ended."""
+    holding, market = experiment.settings.holding, experiment.market
+    for step, stance in experiment.stances.get(experiment.main, {}).items():
+        for remembered in stance.remembered:
+            symbol = remembered.symbol
+            if remembered.evidence is None or symbol not in market.symbols:
+                continue
+            bars, bar = market[symbol], int(market.places(symbol)[step])
+            seen = [_place(bars, analogue) for analogue in remembered.analogues]
+            if not seen or min(bar, *seen) < BEFORE or bar + holding >= len(bars):
+                continue
+            yield Call(
+                symbol=symbol,
+                bar=bar,
+                at=market.closed_at(step),
+                direction=int(np.sign(stance.weights.get(symbol, 0.0))),
+                outcome=bars.outcome(bar, holding),
+                remembered=remembered,
+            )
 
-    def strength(bar: int) -> float:
-        evidence = experiment.decisions[bar].evidence
-        return abs(evidence.t) if evidence is not None else 0.0
 
-    def gain(bar: int) -> float:
-        return experiment.decisions[bar].direction * _outcome(experiment, bar)
-
-    autumn = [bar for bar in sided if _month(experiment.decisions[bar]) in AUTUMN_2008]
+def _picks(told: list[Call]) -> Iterator[tuple[str, Call]]:
+    """Yield reasons and calls."""
+    sided = [call for call in told if call.direction]
+    autumn = [call for call in sided if (call.at.year, call.at.month) in AUTUMN_2008]
     if autumn:
-        yield "Its strongest call in the autumn of 2008", max(autumn, key=strength)
+        yield "Its strongest call in the autumn of 2008", max(autumn, key=lambda c: c.strength)
     if sided:
-        yield "Its best call", max(sided, key=gain)
-        yield "Its worst call", min(sided, key=gain)
+        yield "Its best call", max(sided, key=lambda c: c.direction * c.outcome)
+        yield "Its worst call", min(sided, key=lambda c: c.direction * c.outcome)
     if told:
-        yield "The day its memories were most divided", min(told, key=strength)
+        yield "The day its memories were most divided", min(told, key=lambda c: c.strength)
 
 
-def _month(decision: Decision) -> tuple[int, int]:
-    return decision.at.year, decision.at.month
+def _place(bars: BarSeries, analogue: Analogue) -> int:
+    """Return the bar that closed at the time of an analogue, or else the last before it."""
+    return int(np.searchsorted(bars.times, to_micros(analogue.at), side="right")) - 1
 
 
-def _outcome(experiment: Experiment, bar: int) -> float:
-    return experiment.bars.outcome(StateEncoder.warm_up + bar, experiment.settings.holding)
-
-
-def _tell(experiment: Experiment, bar: int, reason: str) -> Day:
-    bars, holding = experiment.bars, experiment.settings.holding
-    decision = experiment.decisions[bar]
-    here = StateEncoder.warm_up + bar
-    there = [int(np.searchsorted(bars.times, to_micros(a.at))) for a in decision.analogues]
-    encoder = StateEncoder()
-    state = encoder.encode(bars, here)
-    shares = [encoder.contributions(state, encoder.encode(bars, other)) for other in there]
+def _tell(experiment: Experiment, call: Call, reason: str) -> Day:
+    bars, holding = experiment.market[call.symbol], experiment.settings.holding
+    there = [_place(bars, analogue) for analogue in call.remembered.analogues]
     return Day(
         reason=reason,
-        decision=decision,
-        outcome=_outcome(experiment, bar),
-        path=_path(bars, here, holding),
+        call=call,
+        path=_path(bars, call.bar, holding),
         paths=tuple(_path(bars, other, holding) for other in there),
-        alike={name: float(np.mean([share[name] for share in shares])) for name in shares[0]},
+        alike=_alike(experiment, bars, call.bar, there),
     )
+
+
+def _alike(experiment: Experiment, bars: BarSeries, bar: int, there: list[int]) -> dict[str, float]:
+    encoder = experiment.about.encoder
+    if encoder is None or min(bar, *there) < encoder.warm_up:
+        return {}
+    state = encoder.encode(bars, bar)
+    shares = [encoder.contributions(state, encoder.encode(bars, other)) for other in there]
+    return {name: float(np.mean([share[name] for share in shares])) for name in shares[0]}
 
 
 def _path(bars: BarSeries, bar: int, holding: int) -> Floats:

@@ -1,0 +1,68 @@
+"""Several series on one calendar."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from markets import DAY_US, gappy_market, random_bars, thinned
+from nt_memory.backtest import Market
+
+BARS = random_bars(8)
+EARLY = thinned(BARS, "A", [0, 1, 2, 4])
+LATE = thinned(random_bars(8, 1), "B", [2, 3, 5])
+
+
+def test_the_calendar_is_the_union_of_the_closes():
+    market = Market([EARLY, LATE])
+    assert market.symbols == ("A", "B")
+    assert (market.times // DAY_US).tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_symbol_is_fresh_where_it_has_a_bar():
+    fresh = Market([EARLY, LATE]).prices.fresh
+    assert fresh[:, 0].tolist() == [True, True, True, False, True, False]
+    assert fresh[:, 1].tolist() == [False, False, True, True, False, True]
+
+
+def test_without_a_bar_both_prices_are_the_last_close():
+    prices = Market([EARLY, LATE]).prices
+    assert prices.open[3, 0] == prices.close[3, 0] == EARLY.close[2]
+    assert (prices.open[4, 0], prices.close[4, 0]) == (EARLY.open[3], EARLY.close[3])
+    assert prices.open[0, 1] == prices.close[0, 1] == 1.0
+
+
+def test_places_are_those_of_the_last_bars():
+    market = Market([EARLY, LATE])
+    assert market.places("B").tolist() == [-1, -1, 0, 1, 1, 2]
+
+
+@given(st.integers(2, 40), st.integers(0, 1000), st.data())
+def test_a_head_holds_what_had_closed_and_nothing_later(count, seed, data):
+    market = gappy_market(count, seed)
+    steps = data.draw(st.integers(1, len(market)))
+    head = market.head(steps)
+    assert len(head) == steps
+    for symbol in market.symbols:
+        times = market[symbol].times
+        assert head[symbol].times.tolist() == times[times <= market.times[steps - 1]].tolist()
+        assert head.closes_now(symbol) == bool(
+            market.prices.fresh[steps - 1, list(market.symbols).index(symbol)]
+        )
+    for name in ("open", "close", "fresh"):
+        whole, known = getattr(market.prices, name), getattr(head.prices, name)
+        assert np.array_equal(known, whole[:steps])
+
+
+def test_a_head_is_a_view():
+    market = Market([BARS])
+    assert np.shares_memory(market.head(3)["TEST"].close, BARS.close)
+
+
+@pytest.mark.parametrize(
+    ("series", "told"),
+    [([], "at least one"), ([BARS.head(0)], "no bars"), ([BARS, BARS], "twice")],
+)
+def test_what_is_no_market_is_refused(series, told):
+    with pytest.raises(ValueError, match=told):
+        Market(series)
