@@ -126,6 +126,18 @@ if TYPE_CHECKING:
         Verdicts,
         WindowEncoder,
     )
+    from nt_memory.regime import (
+        FeatureWindow,
+        MarketSnapshot,
+        OrderBook,
+        Regime,
+        RegimeDetectionAgent,
+        RegimeFeatures,
+        RegimeStatistics,
+        Regimes,
+        feature_table,
+        regime_features,
+    )
     from nt_memory.text import SentenceEmbedding, reembed
 
 __all__ = [
@@ -168,6 +180,7 @@ __all__ = [
     "Expired",
     "Extraction",
     "Extractor",
+    "FeatureWindow",
     "Feedback",
     "FeedbackLoop",
     "Filter",
@@ -186,6 +199,7 @@ __all__ = [
     "LockTimeoutError",
     "LockToken",
     "ManualClock",
+    "MarketSnapshot",
     "MemoryConfig",
     "MemoryDistiller",
     "MemoryItem",
@@ -199,6 +213,7 @@ __all__ = [
     "NamespaceError",
     "NtMemoryError",
     "Observation",
+    "OrderBook",
     "Outcome",
     "Pending",
     "Processing",
@@ -210,7 +225,12 @@ __all__ = [
     "Record",
     "RecordNotFoundError",
     "RecvTimeoutError",
+    "Regime",
+    "RegimeDetectionAgent",
+    "RegimeFeatures",
     "RegimeKnowledge",
+    "RegimeStatistics",
+    "Regimes",
     "RegisteredAgent",
     "Rejected",
     "Retrieval",
@@ -251,6 +271,7 @@ __all__ = [
     "WorkingMemory",
     "between",
     "contains",
+    "feature_table",
     "ge",
     "gt",
     "le",
@@ -258,6 +279,7 @@ __all__ = [
     "ne",
     "not_in",
     "reembed",
+    "regime_features",
 ]
 
 
@@ -328,6 +350,16 @@ _LATER = {
     "VerdictResult": "nt_memory.reasoning",
     "Verdicts": "nt_memory.reasoning",
     "WindowEncoder": "nt_memory.reasoning",
+    "FeatureWindow": "nt_memory.regime",
+    "MarketSnapshot": "nt_memory.regime",
+    "OrderBook": "nt_memory.regime",
+    "Regime": "nt_memory.regime",
+    "RegimeDetectionAgent": "nt_memory.regime",
+    "RegimeFeatures": "nt_memory.regime",
+    "RegimeStatistics": "nt_memory.regime",
+    "Regimes": "nt_memory.regime",
+    "feature_table": "nt_memory.regime",
+    "regime_features": "nt_memory.regime",
     "reembed": "nt_memory.text",
 }
 
