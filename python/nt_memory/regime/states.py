@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import pairwise, permutations
+from operator import mul
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +29,13 @@ _NARROWEST = 0.02
 _STILL = 1e-12
 # Bars over which a fit's first guess is made.
 _GLANCE = 21
+_ROOT_2 = math.sqrt(2.0)
 _ROOT_TAU = math.sqrt(2.0 * math.pi)
+# A state that lasts less on average is no regime.
+_LEAST_STAY = 10.0
+# What the states leave may be so many standard errors from nothing.
+_LEFT = 3.0
+_LAGS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +56,40 @@ class States:
     deviations: tuple[float, ...]
     changes: tuple[tuple[float, ...], ...]
 
+    def stays(self) -> tuple[float, ...]:
+        """Return for how many bars each state lasts on average."""
+        return tuple(1.0 / max(1.0 - row[k], 1e-6) for k, row in enumerate(self.changes))
+
+    def ranks(self, returns: Sequence[float]) -> Floats:
+        """Return the chance that was given to a lower value, of each return from the second on.
+
+        Where the model is right they are independent and uniform from 0 to 1 (Rosenblatt,
+        1952).
+        """
+        belief, found = self.start(), []
+        for before, now in pairwise(returns):
+            lower = (
+                0.5 * math.erfc((mean + pull * before - now) / (deviation * _ROOT_2))
+                for mean, pull, deviation in zip(
+                    self.means, self.pulls, self.deviations, strict=True
+                )
+            )
+            found.append(sum(p * below for p, below in zip(self.ahead(belief), lower, strict=True)))
+            belief = self.filter(belief, before, now)
+        return np.array(found)
+
+    def ahead(self, belief: Sequence[float]) -> list[float]:
+        """Return the chance of each state a bar later."""
+        return [sum(map(mul, belief, column)) for column in zip(*self.changes, strict=True)]
+
     def start(self) -> tuple[float, ...]:
         """Return what is believed before the first return: each state as likely."""
         return (1.0 / len(self.means),) * len(self.means)
 
     def filter(self, belief: Sequence[float], before: float, now: float) -> tuple[float, ...]:
         """Return the chance of each state after a log return, given the one before it."""
-        states = range(len(self.means))
         logs = []
-        for k in states:
-            prior = sum(belief[j] * self.changes[j][k] for j in states)
+        for k, prior in enumerate(self.ahead(belief)):
             z = (now - self.means[k] - self.pulls[k] * before) / self.deviations[k]
             logs.append(math.log(prior) - math.log(self.deviations[k]) - 0.5 * z * z)
         most = max(logs)
@@ -66,16 +97,24 @@ class States:
         total = sum(weights)
         return tuple(weight / total for weight in weights)
 
-    def stays(self) -> tuple[float, ...]:
-        """Return for how many bars each state lasts on average."""
-        return tuple(1.0 / max(1.0 - row[k], 1e-6) for k, row in enumerate(self.changes))
-
 
 def fit_states(returns: Floats) -> States | None:
-    """Fit models of one to four states; return the best by BIC, None where that has one.
+    """Fit models of one to four states; return the best by BIC where the returns bear it out.
 
     Deterministic: two first guesses each, by how wide and by where the returns of the last
     21 bars lie, improved by expectation and maximisation.
+
+    Parameters
+    ----------
+    returns
+        Log returns, oldest first.
+
+    Returns
+    -------
+    None where one state does, where a state lasts less than ten bars, or where something
+    is left that the states do not explain: where the ranks of the returns follow from
+    those of the ten bars before, their widths from the widths, or their widths from the
+    ranks (a market that moves more after losses), by more than three standard errors.
     """
     scale = float(returns.std()) if len(returns) > 1 else 0.0
     if scale <= _STILL:
@@ -89,7 +128,25 @@ def fit_states(returns: Floats) -> States | None:
             bic = _bic(likelihood, len(now), count)
             if bic < least:
                 best, least = fitted, bic
-    return None if best is None else best.scaled(scale)
+    states = None if best is None else best.scaled(scale)
+    return states if states is not None and _borne_out(states, returns) else None
+
+
+def _borne_out(states: States, returns: Floats) -> bool:
+    if min(states.stays()) < _LEAST_STAY:
+        return False
+    rank = states.ranks(returns.tolist()) - 0.5
+    width = np.abs(rank)
+    left = (_follows(rank, rank), _follows(width, width), _follows(rank, width))
+    return max(map(abs, left)) < _LEFT
+
+
+def _follows(first: Floats, then: Floats) -> float:
+    """Return the sum of the correlations at lags 1 to 10, in its standard errors."""
+    n = len(first)
+    x, y = ((values - values.mean()) / values.std() for values in (first, then))
+    total = sum(float(x[:-lag] @ y[lag:]) / n for lag in range(1, _LAGS + 1))
+    return total * math.sqrt(n / _LAGS)
 
 
 def _bic(likelihood: float, n: int, count: int) -> float:
