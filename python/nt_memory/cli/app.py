@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from nt_memory.backtest import Settings
-from nt_memory.cli import exchange, keeping, stores
+from nt_memory.cli import exchange, keeping, regimes, stores
 from nt_memory.cli.demo import demo
 
 app = typer.Typer(
@@ -64,6 +64,22 @@ def demo_command(
     the store into a new folder.
     """
     demo(seed=seed, count=bars, out=out, as_json=as_json)
+
+
+@app.command("regimes")
+def regimes_command(
+    file: Annotated[Path, typer.Argument(help="Bars: .csv, .csv.gz or .parquet.")],
+    symbol: Annotated[
+        str | None, typer.Option(help="Name of the instrument; the file's by default.")
+    ] = None,
+    lookback: Annotated[int, typer.Option(min=40, help="Bars of the features.")] = 100,
+    plot: Annotated[
+        bool, typer.Option("--plot", help="Write SYMBOL-regimes.html into the current folder.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell the regime of each bar of a file, from the bars up to it."""
+    regimes.regimes(regimes.Wanted(file, symbol, lookback, plot), as_json=as_json)
 
 
 @app.command("stats")
