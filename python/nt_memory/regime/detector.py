@@ -76,8 +76,8 @@ class RegimeDetectionAgent:
        CRISIS where volatility lies above 95 % of its past values (those of the 2,520 bars
        before) and the price 15 % or more below its highest of 252 bars; VOLATILE where
        volatility lies above 75 % and a tenth above the median, or above 50 % with that
-       fall; TRENDING from an R2 of 0.75 on; MEAN_REVERTING below a half-life of a
-       twentieth of the look-back; else QUIET.
+       fall, unless it was a straight line (an R2 of 0.9); TRENDING from an R2 of 0.75 on;
+       MEAN_REVERTING below a half-life of a twentieth of the look-back; else QUIET.
 
     By memory and rules, another regime takes over when it came first on ``hold`` bars in
     succession.

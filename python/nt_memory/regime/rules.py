@@ -19,13 +19,13 @@ TRAILING = 2520
 PEAK = 252
 """Bars of the peak that a drawdown is measured from: a year of days."""
 FALLEN = 0.15
-"""A drawdown of this much is a crisis when volatility is extreme, turbulence when it is high."""
+"""A drawdown of this much is a crisis when volatility is extreme, turbulence when it is raised."""
 # Ranks among fewer say nothing.
 _FEWEST = 20
 _EXTREME, _HIGH, _MIDDLE = 0.95, 0.75, 0.5
-# The volatility of the same market over a hundred bars errs by 7 % from bar to bar.
+# Over a hundred bars, the volatility of one and the same market errs by 7 %.
 _ABOVE = 1.1
-_STRAIGHT = 0.75
+_STRAIGHT, _RULED = 0.75, 0.9
 # Shorter half-lives, as a share of the look-back, have 5 % of random walks
 # (Dickey and Fuller, 1979: 100 (a - 1) = -13.7).
 _PULLED = 0.05
@@ -86,27 +86,31 @@ class Past:
 
     @property
     def volatile(self) -> bool:
-        """Whether volatility is high, or above the middle while the price has fallen far."""
-        if self.drawdown >= FALLEN and self.rank > _MIDDLE:
-            return True
+        """Whether volatility is high."""
         raised = self.median is not None and self._volatilities[-1] > _ABOVE * self.median
         return raised and self.rank > _HIGH
+
+    @property
+    def turbulent(self) -> bool:
+        """Whether volatility is above its middle and the price has fallen far."""
+        return self.rank > _MIDDLE and self.drawdown >= FALLEN
 
 
 def judge(found: RegimeFeatures, past: Past, lookback: int, bars: int) -> Judgement:
     """Return what the rules say of a bar."""
-    pulled = found.mean_reversion / lookback
+    pulled, straight = found.mean_reversion / lookback, abs(found.trend_strength)
     confidences = {
         Regime.CRISIS: past.rank,
         Regime.VOLATILE: past.rank,
-        Regime.TRENDING: abs(found.trend_strength),
+        Regime.TRENDING: straight,
         Regime.MEAN_REVERTING: max(0.0, 1.0 - 5.0 * pulled),
         Regime.QUIET: 1.0 - past.rank,
     }
     holds = {
         Regime.CRISIS: past.crisis,
-        Regime.VOLATILE: past.volatile,
-        Regime.TRENDING: abs(found.trend_strength) >= _STRAIGHT,
+        # A fall in a straight line is a trend.
+        Regime.VOLATILE: past.volatile or (past.turbulent and straight < _RULED),
+        Regime.TRENDING: straight >= _STRAIGHT,
         Regime.MEAN_REVERTING: pulled < _PULLED,
         Regime.QUIET: True,
     }
