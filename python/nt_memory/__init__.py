@@ -137,6 +137,18 @@ if TYPE_CHECKING:
         Verdicts,
         WindowEncoder,
     )
+    from nt_memory.regime import (
+        FeatureWindow,
+        MarketSnapshot,
+        OrderBook,
+        Regime,
+        RegimeDetectionAgent,
+        RegimeFeatures,
+        Regimes,
+        RegimeStatistics,
+        feature_table,
+        regime_features,
+    )
     from nt_memory.text import SentenceEmbedding, reembed
 
 __all__ = [
@@ -184,6 +196,7 @@ __all__ = [
     "Extractor",
     "FeatureSettings",
     "FeatureTable",
+    "FeatureWindow",
     "Feedback",
     "FeedbackLoop",
     "Filter",
@@ -203,6 +216,7 @@ __all__ = [
     "LockToken",
     "ManualClock",
     "Market",
+    "MarketSnapshot",
     "MemoryConfig",
     "MemoryDistiller",
     "MemoryItem",
@@ -218,6 +232,7 @@ __all__ = [
     "Observation",
     "OptionChain",
     "OptionQuote",
+    "OrderBook",
     "Outcome",
     "Pending",
     "Processing",
@@ -229,7 +244,12 @@ __all__ = [
     "Record",
     "RecordNotFoundError",
     "RecvTimeoutError",
+    "Regime",
+    "RegimeDetectionAgent",
+    "RegimeFeatures",
     "RegimeKnowledge",
+    "RegimeStatistics",
+    "Regimes",
     "RegisteredAgent",
     "Rejected",
     "Retrieval",
@@ -273,6 +293,7 @@ __all__ = [
     "between",
     "check_bars",
     "contains",
+    "feature_table",
     "ge",
     "gt",
     "le",
@@ -283,6 +304,7 @@ __all__ = [
     "not_in",
     "read_bars",
     "reembed",
+    "regime_features",
     "run_backtest",
     "smart_flow_signal",
 ]
@@ -371,6 +393,16 @@ _LATER = {
     "VerdictResult": "nt_memory.reasoning",
     "Verdicts": "nt_memory.reasoning",
     "WindowEncoder": "nt_memory.reasoning",
+    "FeatureWindow": "nt_memory.regime",
+    "MarketSnapshot": "nt_memory.regime",
+    "OrderBook": "nt_memory.regime",
+    "Regime": "nt_memory.regime",
+    "RegimeDetectionAgent": "nt_memory.regime",
+    "RegimeFeatures": "nt_memory.regime",
+    "RegimeStatistics": "nt_memory.regime",
+    "Regimes": "nt_memory.regime",
+    "feature_table": "nt_memory.regime",
+    "regime_features": "nt_memory.regime",
     "reembed": "nt_memory.text",
 }
 
