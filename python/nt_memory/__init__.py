@@ -61,7 +61,14 @@ from nt_memory.system import MemorySystem
 if TYPE_CHECKING:
     from nt_memory._listening import AsyncSubscription
     from nt_memory._native import Namespace
+    from nt_memory.agents.base import MemoryAwareAgent
+    from nt_memory.agents.composer import AgentRecord, AgentVote, Composer
     from nt_memory.agents.features import AgentFeatures, FeatureSettings, FeatureTable
+    from nt_memory.agents.hedge import HedgeAgent, HedgeLimits
+    from nt_memory.agents.ledger import Ledger, Settled, ShuffledLedger
+    from nt_memory.agents.liquidity import LiquidityAgent, LiquidityLimits
+    from nt_memory.agents.markov import MarkovAgent, MarkovLimits
+    from nt_memory.agents.opinion import Act, Opinion, Thresholds
     from nt_memory.agents.options import (
         OptionChain,
         OptionQuote,
@@ -69,6 +76,13 @@ if TYPE_CHECKING:
         net_gamma_exposure,
         smart_flow_signal,
     )
+    from nt_memory.agents.outcomes import Settlement
+    from nt_memory.agents.risk import RiskGuard, RiskLimits, RiskState
+    from nt_memory.agents.sentiment import SentimentAgent, SentimentLimits
+    from nt_memory.agents.swarm import Swarm, SwarmDecision
+    from nt_memory.agents.trading_item import TradingMemoryItem, TradingSummary
+    from nt_memory.agents.trading_memory import HALF_LIVES, TradingMemoryStore
+    from nt_memory.agents.wyckoff import WyckoffAgent, WyckoffLimits
     from nt_memory.aio import AsyncMemorySystem
     from nt_memory.backtest import Market, Stance, Strategy, run_backtest
     from nt_memory.bars import BarReport, check_bars, read_bars
@@ -152,16 +166,20 @@ if TYPE_CHECKING:
     from nt_memory.text import SentenceEmbedding, reembed
 
 __all__ = [
+    "HALF_LIVES",
     "AccessDeniedError",
+    "Act",
     "Action",
     "AgentCalibration",
     "AgentFeatures",
     "AgentMemoryMessage",
     "AgentNotFoundError",
+    "AgentRecord",
     "AgentRegistry",
     "AgentSnapshot",
     "AgentState",
     "AgentStates",
+    "AgentVote",
     "Approved",
     "AsyncMemoryRetrievalService",
     "AsyncMemorySystem",
@@ -174,6 +192,7 @@ __all__ = [
     "CallableEmbedding",
     "Clock",
     "ClosedError",
+    "Composer",
     "Compression",
     "Condition",
     "Conditions",
@@ -203,6 +222,8 @@ __all__ = [
     "ForgottenError",
     "ForkError",
     "HashingEmbedding",
+    "HedgeAgent",
+    "HedgeLimits",
     "Hit",
     "HorizonError",
     "Inflated",
@@ -210,13 +231,19 @@ __all__ = [
     "InvalidEmbeddingError",
     "LaggedError",
     "Learnt",
+    "Ledger",
     "Lessons",
     "LifecycleScheduler",
+    "LiquidityAgent",
+    "LiquidityLimits",
     "LockTimeoutError",
     "LockToken",
     "ManualClock",
     "Market",
     "MarketSnapshot",
+    "MarkovAgent",
+    "MarkovLimits",
+    "MemoryAwareAgent",
     "MemoryConfig",
     "MemoryDistiller",
     "MemoryItem",
@@ -230,6 +257,7 @@ __all__ = [
     "NamespaceError",
     "NtMemoryError",
     "Observation",
+    "Opinion",
     "OptionChain",
     "OptionQuote",
     "OrderBook",
@@ -253,14 +281,22 @@ __all__ = [
     "RegisteredAgent",
     "Rejected",
     "Retrieval",
+    "RiskGuard",
+    "RiskLimits",
+    "RiskState",
     "RuleExtractor",
     "SemanticMemory",
     "SemanticStore",
     "SentenceEmbedding",
+    "SentimentAgent",
+    "SentimentLimits",
     "SerializationError",
     "Session",
+    "Settled",
     "SettledError",
+    "Settlement",
     "SharedMemoryPool",
+    "ShuffledLedger",
     "Signal",
     "SignalError",
     "SourceMetrics",
@@ -273,7 +309,13 @@ __all__ = [
     "Strategy",
     "Subscription",
     "SubscriptionCounts",
+    "Swarm",
+    "SwarmDecision",
     "SystemClock",
+    "Thresholds",
+    "TradingMemoryItem",
+    "TradingMemoryStore",
+    "TradingSummary",
     "Trajectory",
     "TrajectoryAction",
     "TrajectoryOutcome",
@@ -290,6 +332,8 @@ __all__ = [
     "Weights",
     "WindowEncoder",
     "WorkingMemory",
+    "WyckoffAgent",
+    "WyckoffLimits",
     "between",
     "check_bars",
     "contains",
@@ -316,6 +360,36 @@ _LATER = {
     "AsyncSubscription": "nt_memory._listening",
     "Namespace": "nt_memory._native",
     "AgentFeatures": "nt_memory.agents.features",
+    "AgentRecord": "nt_memory.agents.composer",
+    "Composer": "nt_memory.agents.composer",
+    "AgentVote": "nt_memory.agents.composer",
+    "HedgeAgent": "nt_memory.agents.hedge",
+    "HedgeLimits": "nt_memory.agents.hedge",
+    "Ledger": "nt_memory.agents.ledger",
+    "Settled": "nt_memory.agents.ledger",
+    "ShuffledLedger": "nt_memory.agents.ledger",
+    "LiquidityAgent": "nt_memory.agents.liquidity",
+    "LiquidityLimits": "nt_memory.agents.liquidity",
+    "MarkovAgent": "nt_memory.agents.markov",
+    "MarkovLimits": "nt_memory.agents.markov",
+    "MemoryAwareAgent": "nt_memory.agents.base",
+    "Act": "nt_memory.agents.opinion",
+    "Opinion": "nt_memory.agents.opinion",
+    "Thresholds": "nt_memory.agents.opinion",
+    "RiskGuard": "nt_memory.agents.risk",
+    "RiskLimits": "nt_memory.agents.risk",
+    "RiskState": "nt_memory.agents.risk",
+    "SentimentAgent": "nt_memory.agents.sentiment",
+    "SentimentLimits": "nt_memory.agents.sentiment",
+    "Settlement": "nt_memory.agents.outcomes",
+    "Swarm": "nt_memory.agents.swarm",
+    "SwarmDecision": "nt_memory.agents.swarm",
+    "TradingMemoryItem": "nt_memory.agents.trading_item",
+    "TradingSummary": "nt_memory.agents.trading_item",
+    "TradingMemoryStore": "nt_memory.agents.trading_memory",
+    "HALF_LIVES": "nt_memory.agents.trading_memory",
+    "WyckoffAgent": "nt_memory.agents.wyckoff",
+    "WyckoffLimits": "nt_memory.agents.wyckoff",
     "FeatureSettings": "nt_memory.agents.features",
     "FeatureTable": "nt_memory.agents.features",
     "OptionChain": "nt_memory.agents.options",

@@ -119,7 +119,7 @@ class Remembering(Handle):
         """
         if is_table(records):
             return self._remember_table(records, fence)
-        raws = self._to_raw(list(cast("Iterable[Record]", records)))
+        raws = self.raws(list(cast("Iterable[Record]", records)))
         if not raws:
             return []
         return self._commit([Write(raw) for raw in raws], fence)
@@ -134,7 +134,8 @@ class Remembering(Handle):
             table = with_vectors(table, TEXT, self._embed)
         return list(self._commit([WriteMany(table)], fence)[0])
 
-    def _to_raw(self, records: list[Record]) -> list[RawRecord]:
+    def raws(self, records: list[Record]) -> list[RawRecord]:
+        """Return records as a store keeps them, texts embedded, for a batch of one's own."""
         for record in records:
             if not isinstance(record, Record):
                 msg = f"{type(record).__name__} is no Record"

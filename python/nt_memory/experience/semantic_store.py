@@ -127,7 +127,7 @@ class SemanticStore:
         at = None if known_at is None else to_micros(known_at, "known_at")
         raws = [self._raw(_checked(entry), at) for entry in entries]
         # The texts of views are embedded as those of other records are.
-        return [Write(raw) for raw in self._memory._to_raw(list(map(Record.from_raw, raws)))]  # noqa: SLF001
+        return [Write(raw) for raw in self._memory.raws(list(map(Record.from_raw, raws)))]
 
     def get(
         self,
