@@ -44,12 +44,15 @@ class Stance:
     contributions
         By agent, and in it by symbol, the part of the weight that is due to
         this agent.  What the agents leave of a weight is nobody's.
+    regime
+        What it takes the market to be in, for the report; None: it does not say.
     """
 
     weights: Mapping[str, float]
     why: str = ""
     remembered: tuple[Remembered, ...] = ()
     contributions: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    regime: str | None = None
 
 
 class Strategy(Protocol):

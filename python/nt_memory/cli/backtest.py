@@ -84,9 +84,6 @@ def backtest(asked: Asked, output: Path | None, *, as_json: bool) -> None:
     """Run into a folder and print what came of it."""
     settings, market = asked.settings, market_of(asked.files)
     windows = settings.windows(len(market))
-    if output is not None and output.exists() and any(output.iterdir()):
-        msg = f"{output}: is not empty; give --output a new folder"
-        raise ValueError(msg)
     folder = new_folder(PARENT, "backtest") if output is None else output
     strategies = AGENTS[asked.agents]()
     with walking(sum(len(w.train) + len(w.test) for w in windows)) as step:
