@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from nt_memory.market import BarSeries
 
+CHOICE = "Nothing was fitted, and no parameter was chosen by its result."
 DATA = (
     "A price index: dividends are missing, and nobody could trade it. Until 2006 its published "
     "open mostly repeats the close before, so those fills are kinder than life."
@@ -50,6 +51,7 @@ def run_demo(
     """
     strategies = Analogues()
     told = strategies.about
-    about = replace(told, market="the S&P 500", how=(*told.how, ("Data", DATA)))
+    how = (*told.how, ("Choice", CHOICE), ("Data", DATA))
+    about = replace(told, market="the S&P 500", how=how)
     market = Market([load_sp500() if bars is None else bars])
     return run_backtest(market, strategies, settings, folder, about=about, on_step=on_step)
