@@ -133,8 +133,8 @@ if TYPE_CHECKING:
         Regime,
         RegimeDetectionAgent,
         RegimeFeatures,
-        RegimeStatistics,
         Regimes,
+        RegimeStatistics,
         feature_table,
         regime_features,
     )

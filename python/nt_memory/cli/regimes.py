@@ -100,9 +100,7 @@ def _spell(bars: BarSeries, spell: Spell) -> dict[str, Any]:
     }
 
 
-def _show(
-    bars: BarSeries, found: Regimes, rows: list[dict[str, Any]], plot: Path | None
-) -> None:
+def _show(bars: BarSeries, found: Regimes, rows: list[dict[str, Any]], plot: Path | None) -> None:
     console = Console()
     latest = found.spells()[-1]
     console.print(

@@ -34,9 +34,7 @@ _TOLD = 12
 _YEAR = 366
 
 
-def page(
-    bars: BarSeries, found: Regimes, rows: Sequence[Mapping[str, Any]], lookback: int
-) -> str:
+def page(bars: BarSeries, found: Regimes, rows: Sequence[Mapping[str, Any]], lookback: int) -> str:
     """Return the page of a series; ``rows`` are what each regime came to."""
     style = files("nt_memory.backtest.report").joinpath("style.css")
     body = files(__package__).joinpath("regimes.html")
