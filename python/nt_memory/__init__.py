@@ -127,6 +127,18 @@ if TYPE_CHECKING:
         Verdicts,
         WindowEncoder,
     )
+    from nt_memory.regime import (
+        FeatureWindow,
+        MarketSnapshot,
+        OrderBook,
+        Regime,
+        RegimeDetectionAgent,
+        RegimeFeatures,
+        Regimes,
+        RegimeStatistics,
+        feature_table,
+        regime_features,
+    )
     from nt_memory.text import SentenceEmbedding, reembed
 
 __all__ = [
@@ -169,6 +181,7 @@ __all__ = [
     "Expired",
     "Extraction",
     "Extractor",
+    "FeatureWindow",
     "Feedback",
     "FeedbackLoop",
     "Filter",
@@ -188,6 +201,7 @@ __all__ = [
     "LockToken",
     "ManualClock",
     "Market",
+    "MarketSnapshot",
     "MemoryConfig",
     "MemoryDistiller",
     "MemoryItem",
@@ -201,6 +215,7 @@ __all__ = [
     "NamespaceError",
     "NtMemoryError",
     "Observation",
+    "OrderBook",
     "Outcome",
     "Pending",
     "Processing",
@@ -212,7 +227,12 @@ __all__ = [
     "Record",
     "RecordNotFoundError",
     "RecvTimeoutError",
+    "Regime",
+    "RegimeDetectionAgent",
+    "RegimeFeatures",
     "RegimeKnowledge",
+    "RegimeStatistics",
+    "Regimes",
     "RegisteredAgent",
     "Rejected",
     "Retrieval",
@@ -255,6 +275,7 @@ __all__ = [
     "WorkingMemory",
     "between",
     "contains",
+    "feature_table",
     "ge",
     "gt",
     "le",
@@ -262,6 +283,7 @@ __all__ = [
     "ne",
     "not_in",
     "reembed",
+    "regime_features",
     "run_backtest",
 ]
 
@@ -337,6 +359,16 @@ _LATER = {
     "VerdictResult": "nt_memory.reasoning",
     "Verdicts": "nt_memory.reasoning",
     "WindowEncoder": "nt_memory.reasoning",
+    "FeatureWindow": "nt_memory.regime",
+    "MarketSnapshot": "nt_memory.regime",
+    "OrderBook": "nt_memory.regime",
+    "Regime": "nt_memory.regime",
+    "RegimeDetectionAgent": "nt_memory.regime",
+    "RegimeFeatures": "nt_memory.regime",
+    "RegimeStatistics": "nt_memory.regime",
+    "Regimes": "nt_memory.regime",
+    "feature_table": "nt_memory.regime",
+    "regime_features": "nt_memory.regime",
     "reembed": "nt_memory.text",
 }
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from nt_memory.backtest.demo import demo_settings
-from nt_memory.cli import backtest, exchange, keeping, runs, stores
+from nt_memory.cli import backtest, exchange, keeping, regimes, runs, stores
 from nt_memory.cli.demo import demo
 
 app = typer.Typer(
@@ -147,6 +147,22 @@ def compare_command(
 ) -> None:
     """Put runs side by side: measures, what differs, and intervals of the differences."""
     runs.compare(folders, as_json=as_json)
+
+
+@app.command("regimes")
+def regimes_command(
+    file: Annotated[Path, typer.Argument(help="Bars: .csv, .csv.gz or .parquet.")],
+    symbol: Annotated[
+        str | None, typer.Option(help="Name of the instrument; the file's by default.")
+    ] = None,
+    lookback: Annotated[int, typer.Option(min=40, help="Bars of the features.")] = 100,
+    plot: Annotated[
+        bool, typer.Option("--plot", help="Write SYMBOL-regimes.html into the current folder.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell the regime of each bar of a file, from the bars up to it."""
+    regimes.regimes(regimes.Wanted(file, symbol, lookback, plot), as_json=as_json)
 
 
 @app.command("stats")

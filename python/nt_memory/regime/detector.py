@@ -1,0 +1,350 @@
+"""`RegimeDetectionAgent`: what a market is like, bar by bar, told to all when it changes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nt_memory._shown import shown
+from nt_memory._values import finite
+from nt_memory.experience.semantic import SemanticMemory
+from nt_memory.experience.semantic_store import SemanticStore
+from nt_memory.market import BarSeries
+from nt_memory.messages import AgentMemoryMessage, MessageType
+from nt_memory.regime.features import (
+    LOOKBACK,
+    as_features,
+    checked_columns,
+    checked_lookback,
+    column,
+    feature_table,
+    regime_features,
+)
+from nt_memory.regime.knowledge import RegimeStatistics
+from nt_memory.regime.labels import Regime, Regimes, Told
+from nt_memory.regime.snapshot import MarketSnapshot
+from nt_memory.regime.states import States, fit_states
+from nt_memory.regime.tracker import Tracker
+from nt_memory.regime.vote import Vote
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import numpy.typing as npt
+    from typing_extensions import Self
+
+    from nt_memory.market import Floats
+    from nt_memory.system import MemorySystem
+
+TOPIC = "regimes"
+"""Where changes are published."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A series of snapshots as far as it was seen."""
+
+    prices: Floats
+    volumes: Floats
+    tracker: Tracker
+
+
+@dataclass(slots=True)
+class _Current:
+    """The regime that a symbol is in, and since when; None where its beginning was not seen."""
+
+    regime: Regime
+    at: datetime
+    since: datetime | None
+
+
+class RegimeDetectionAgent:
+    """Says of each bar which regime the market is in, from the bars up to it alone.
+
+    Who says it, the first that can:
+
+    1. *The memory*: of the labelled regimes known at the bar's close the ``neighbours``
+       nearest vote, each with its likeness times its confidence; see `remember_regime`.
+       The confidence is the regime's share of the vote.
+    2. *The fitted states*, after `fit`, where the returns came in two states or more: the
+       state that is most likely after the bar, its chance 0.6 or more, and the chance as
+       the confidence.  CRISIS as below, where volatility is also a quarter beyond that of
+       the widest state.
+    3. *Rules* on the features (see `nt_memory.RegimeFeatures`), the first that holds:
+       CRISIS where volatility lies above 95 % of its past values (those of the 2,520 bars
+       before) and the price 15 % or more below its highest of 252 bars; VOLATILE where
+       volatility lies above 75 % and a tenth above the median, or above 50 % with that
+       fall, unless it was a straight line (an R2 of 0.9); TRENDING from an R2 of 0.75 on;
+       MEAN_REVERTING below a half-life of a twentieth of the look-back; else QUIET.
+
+    By memory and rules, another regime takes over when it came first on ``hold`` bars in
+    succession.
+
+    Parameters
+    ----------
+    memory
+        Whose labelled regimes vote, and who is told of changes; None does without.
+    agent_id
+        Who tells; the agent in whose hands the memory is by default, else "regimes".
+    lookback
+        Bars of the features, 40 or more.
+    neighbours
+        Labelled regimes that vote; with fewer in memory, none does.
+    hold
+        Bars in succession.
+
+    Examples
+    --------
+    >>> from nt_memory.backtest import load_sp500
+    >>> bars = load_sp500()
+    >>> agent = RegimeDetectionAgent()
+    >>> regimes = agent.predict(bars)
+    >>> day = next(n for n in range(len(bars)) if bars.closed_at(n).year == 2009)
+    >>> regimes.labels[day]
+    <Regime.CRISIS: 'CRISIS'>
+    """
+
+    def __init__(
+        self,
+        memory: MemorySystem | None = None,
+        *,
+        agent_id: str | None = None,
+        lookback: int = LOOKBACK,
+        neighbours: int = 5,
+        hold: int = 5,
+    ) -> None:
+        self.lookback = checked_lookback(lookback)
+        for name, value in (("neighbours", neighbours), ("hold", hold)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                msg = f"{name}={shown(value)}: give a whole number of at least 1"
+                raise ValueError(msg)
+        self.agent_id = agent_id or (memory.agent_id if memory is not None else None) or "regimes"
+        self.states: States | None = None
+        """The fitted states; None before `fit`, or where the returns come in one."""
+        self._hold = hold
+        self._memory = memory
+        self._vote = None if memory is None else Vote(memory, neighbours)
+        self._live: dict[str | None, Tracker] = {}
+        self._seen: dict[tuple[str, int], _Seen] = {}
+        self._current: dict[str, _Current] = {}
+
+    def fit(self, prices: BarSeries | npt.ArrayLike) -> Self:
+        """Find the states that log returns come in; bars given later are told by them.
+
+        A hidden Markov model of one to four states, by BIC.  What was told until then is
+        forgotten: `update` begins anew.  It knows all of ``prices``: fit on bars before
+        those that are judged.
+
+        Parameters
+        ----------
+        prices
+            Bars, or closes, oldest first; at least ``lookback`` of them.
+        """
+        closes, _ = _columns(prices)
+        if len(closes) < self.lookback:
+            msg = f"prices has {len(closes)} bars: give at least lookback={self.lookback}"
+            raise ValueError(msg)
+        self.states = fit_states(np.diff(np.log(closes)))
+        self._live.clear()
+        self._seen.clear()
+        return self
+
+    def predict(self, prices: BarSeries | npt.ArrayLike) -> Regimes:
+        """Return the regime of each bar, told by the bars up to it.
+
+        Parameters
+        ----------
+        prices
+            Bars, oldest first.  Closes alone do as well, but have no times: then the
+            memory has no vote.
+
+        Returns
+        -------
+        One label and one confidence a bar: those that `update` tells bar by bar.
+        """
+        closes, volumes = _columns(prices)
+        table = feature_table(closes, volumes, self.lookback)
+        tracker = self._tracker(self.lookback)
+        told = []
+        for bar, price in enumerate(closes.tolist()):
+            full = bar >= self.lookback - 1
+            found = as_features(table[bar], None, price) if full else None
+            at = prices.closed_at(bar) if isinstance(prices, BarSeries) else None
+            told.append(tracker.step(price, found, at))
+        return Regimes(
+            tuple(None if one is None else one.regime for one in told),
+            tuple(0.0 if one is None else one.confidence for one in told),
+        )
+
+    def update(self, bar: BarSeries | float) -> Told | None:
+        """Take in the next bar; return its regime, or None before the look-back is full.
+
+        Parameters
+        ----------
+        bar
+            A series of one bar (or of several, one after another), as in
+            ``bars.window(n, n + 1)``; each symbol is a series of its own.  A close alone
+            does as well, but has no time: then the memory has no vote, and nobody is told.
+        """
+        symbol = bar.symbol if isinstance(bar, BarSeries) else None
+        closes, volumes = _columns(bar if isinstance(bar, BarSeries) else [bar])
+        if symbol not in self._live:
+            self._live[symbol] = self._tracker(self.lookback)
+        tracker, told = self._live[symbol], None
+        for place, (price, volume) in enumerate(zip(closes, volumes, strict=True)):
+            at = bar.closed_at(place) if isinstance(bar, BarSeries) else None
+            told = tracker.update(float(price), float(volume), at)
+            if symbol is not None and at is not None and told is not None:
+                self._note(symbol, told, at)
+        return told
+
+    def detect_regime(self, snapshot: MarketSnapshot, lookback: int | None = None) -> Told:
+        """Return the regime at the last bar of a snapshot, and how sure that is.
+
+        Snapshots of a symbol that each go on where the last one ended cost their new bars
+        alone, and tell what `update` tells.  The bars before the last are judged by what
+        was known at ``snapshot.at``.
+
+        Parameters
+        ----------
+        snapshot
+            The market at a moment, with ``lookback`` bars or more; the more, the further
+            back volatility is compared with.
+        lookback
+            Bars of the features; the agent's by default.
+
+        Raises
+        ------
+        ValueError
+            It has fewer bars.
+
+        Examples
+        --------
+        >>> from nt_memory import MarketSnapshot
+        >>> from nt_memory.backtest import load_sp500
+        >>> snapshot = MarketSnapshot.of(load_sp500().head(2500))
+        >>> regime, confidence = RegimeDetectionAgent().detect_regime(snapshot)
+        >>> str(snapshot.at.date()), regime.value, confidence > 0.95
+        ('2008-12-09', 'CRISIS', True)
+        """
+        if not isinstance(snapshot, MarketSnapshot):
+            msg = f"snapshot={shown(snapshot)}: give a MarketSnapshot"
+            raise TypeError(msg)
+        bars = self.lookback if lookback is None else checked_lookback(lookback)
+        if len(snapshot.prices) < bars:
+            msg = f"snapshot has {len(snapshot.prices)} bars: give at least lookback={bars}"
+            raise ValueError(msg)
+        key = (snapshot.symbol, bars)
+        seen = self._seen.get(key)
+        if seen is None or not _goes_on(seen, snapshot):
+            seen = _Seen(snapshot.prices[:0], snapshot.volumes[:0], self._tracker(bars))
+        new = slice(len(seen.prices), None)
+        for price, volume in zip(snapshot.prices[new], snapshot.volumes[new], strict=True):
+            seen.tracker.update(float(price), float(volume), snapshot.at)
+        self._seen[key] = _Seen(snapshot.prices, snapshot.volumes, seen.tracker)
+        told = seen.tracker.told
+        assert told is not None  # noqa: S101 (the look-back is full)
+        self._note(snapshot.symbol, told, snapshot.at)
+        return told
+
+    def remember_regime(
+        self,
+        snapshot: MarketSnapshot,
+        regime: Regime,
+        confidence: float = 1.0,
+        *,
+        known_at: datetime | None = None,
+    ) -> str:
+        """Label the regime of a snapshot, so that it votes from then on; return its id.
+
+        It is an entry of the shared REGIME knowledge with the features of the last bar.
+
+        Parameters
+        ----------
+        snapshot
+            The market as it was, with ``lookback`` bars or more.
+        regime
+            What it was like.
+        confidence
+            How sure that is, 0 to 1.
+        known_at
+            From when the label could be known, for it is often given in hindsight; the
+            later of the clock's now and ``snapshot.at`` by default.
+        """
+        if self._memory is None:
+            msg = "memory=None: give RegimeDetectionAgent a memory to keep labelled regimes in"
+            raise ValueError(msg)
+        found = regime_features(snapshot.prices, snapshot.volumes, snapshot.book, self.lookback)
+        told = {name: value for name, value in asdict(found).items() if value is not None}
+        now = max(self._memory.clock.now(), snapshot.at)
+        entry = SemanticMemory(
+            memory_type="REGIME",
+            created_at=snapshot.at,
+            regime_name=Regime(regime).value,
+            regime_features=told,
+            confidence=finite("confidence", confidence, 0.0, 1.0),
+            conditions={"symbol": snapshot.symbol},
+            tags=(snapshot.symbol,),
+        )
+        return SemanticStore(self._memory).add(entry, now if known_at is None else known_at)
+
+    def _tracker(self, lookback: int) -> Tracker:
+        return Tracker(lookback, self._hold, self.states, self._vote)
+
+    def _note(self, symbol: str, told: Told, at: datetime) -> None:
+        """Tell of a change; a bar at or before the last one of its symbol is none."""
+        current = self._current.get(symbol)
+        if current is not None and at <= current.at:
+            return
+        since = None
+        if current is not None:
+            changed = current.regime is not told.regime
+            since = at if changed else current.since
+            if changed:
+                self._changed(symbol, current, told, at)
+        self._current[symbol] = _Current(told.regime, at, since)
+
+    def _changed(self, symbol: str, old: _Current, new: Told, at: datetime) -> None:
+        if self._memory is None:
+            return
+        statistics = RegimeStatistics(self._memory, symbol)
+        # A spell whose beginning was not seen would count as shorter than it was.
+        if old.since is not None:
+            statistics.update_regime_duration(old.regime, at - old.since, at)
+        statistics.update_transition_probability(old.regime, new.regime, at)
+        entry = statistics.entry(new.regime, as_of=at)
+        data = {
+            "symbol": symbol,
+            "old": old.regime.value,
+            "new": new.regime.value,
+            "confidence": new.confidence,
+            "typical_duration": None if entry is None else entry.typical_duration,
+        }
+        message = AgentMemoryMessage(
+            sender_agent_id=self.agent_id,
+            message_type=MessageType.REGIME_CHANGE,
+            memory_id=None if entry is None else entry.memory_id,
+            insight=f"{symbol} went from {old.regime.value} to {new.regime.value}",
+            data=data,
+            importance=new.confidence,
+            timestamp=at,
+        )
+        if hasattr(self._memory.store, "publish"):  # else nobody can listen
+            self._memory.publish(TOPIC, message)
+
+
+def _columns(prices: BarSeries | npt.ArrayLike) -> tuple[Floats, Floats]:
+    if isinstance(prices, BarSeries):
+        return prices.close, prices.volume
+    closes = column("prices", prices)
+    return checked_columns(closes, np.zeros(len(closes)))
+
+
+def _goes_on(seen: _Seen, snapshot: MarketSnapshot) -> bool:
+    """Whether a snapshot begins with the bars that were seen."""
+    bars = len(seen.prices)
+    return np.array_equal(snapshot.prices[:bars], seen.prices) and np.array_equal(
+        snapshot.volumes[:bars], seen.volumes
+    )
