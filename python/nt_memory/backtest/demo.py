@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nt_memory.backtest.analogue import Analogues
 from nt_memory.backtest.data import load_sp500
+from nt_memory.backtest.labels import regime_labels
 from nt_memory.backtest.market import Market
 from nt_memory.backtest.run import Backtest, run_backtest
 from nt_memory.backtest.settings import Settings
@@ -54,4 +55,12 @@ def run_demo(
     how = (*told.how, ("Choice", CHOICE), ("Data", DATA))
     about = replace(told, market="the S&P 500", how=how)
     market = Market([load_sp500() if bars is None else bars])
-    return run_backtest(market, strategies, settings, folder, about=about, on_step=on_step)
+    return run_backtest(
+        market,
+        strategies,
+        settings,
+        folder,
+        about=about,
+        regimes=regime_labels(market),
+        on_step=on_step,
+    )

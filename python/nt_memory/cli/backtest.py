@@ -21,6 +21,7 @@ from nt_memory.backtest import (
     load_sp500,
     run_backtest,
 )
+from nt_memory.backtest.labels import regime_labels
 from nt_memory.backtest.runs import new_folder
 from nt_memory.bars import read_bars
 from nt_memory.cli.showing import show, walking
@@ -88,7 +89,13 @@ def backtest(asked: Asked, output: Path | None, *, as_json: bool) -> None:
     strategies = AGENTS[asked.agents]()
     with walking(sum(len(w.train) + len(w.test) for w in windows)) as step:
         made = run_backtest(
-            market, strategies, settings, folder, about=strategies.about, on_step=step
+            market,
+            strategies,
+            settings,
+            folder,
+            about=strategies.about,
+            regimes=regime_labels(market),
+            on_step=step,
         )
     if as_json:
         typer.echo(json.dumps({"folder": str(made.folder), **made.card}, indent=2))
