@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What one recall brought at a close, and what was made of it."""
+    """What one recall brought at a close, and what was made of it.
+
+    The report tells of days by their ``evidence``; None: there was too little
+    to tell of (`nt_memory.agents.weigh` makes it of two outcomes or more).
+    """
 
     symbol: str
     recall_id: str
