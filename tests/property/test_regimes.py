@@ -1,5 +1,7 @@
 """What is told about a bar reads the bars up to it: cut or change the future, the same bytes."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,10 +24,13 @@ def market(seed):
 
 
 PRICES, VOLUMES = market(1)
-FITTED = RegimeDetectionAgent(lookback=LOOKBACK).fit(prices_of(
-    switching((0.98, 0.95), (0.001, -0.002), (0, 0), (0.005, 0.03), 1500,
-              np.random.default_rng(2))[1]
-))
+FITTED = RegimeDetectionAgent(lookback=LOOKBACK).fit(
+    prices_of(
+        switching(
+            (0.98, 0.95), (0.001, -0.002), (0, 0), (0.005, 0.03), 1500, np.random.default_rng(2)
+        )[1]
+    )
+)
 assert FITTED.states is not None
 
 
@@ -99,7 +104,9 @@ def a_centred_window(prices, volumes):
 
 def ranked_among_all(prices, volumes):
     volatility = features(prices, volumes)[:, :1]
-    return np.where(np.isnan(volatility), 0.0, (volatility < volatility[:, 0]).mean(axis=1)[:, None])
+    return np.where(
+        np.isnan(volatility), 0.0, (volatility < volatility[:, 0]).mean(axis=1)[:, None]
+    )
 
 
 def labelled_with_hindsight(prices, volumes):
@@ -123,7 +130,7 @@ def smoothed_states(prices, volumes):
     """Tell the states by the returns after a bar as well."""
     returns, model = np.diff(np.log(prices)), FITTED.states
     belief, rows = model.start(), [model.start()] * 2
-    for before, now in zip(returns[:-1], returns[1:], strict=True):
+    for before, now in itertools.pairwise(returns):
         belief = model.filter(belief, before, now)
         rows.append(belief)
     forward = np.array(rows)

@@ -137,6 +137,14 @@ def test_a_comparison_is_not_changed_by_its_own_copy():
     assert both[0].low == both[1].low == pytest.approx(alone.low, abs=0.01)
 
 
+def test_a_comparison_of_an_arm_with_itself_costs_nothing():
+    drawn = np.random.default_rng(2).normal(size=(1000, 2))
+    same = np.zeros((1000, 1))
+    alone = common_tail(drawn, 0.95)
+    # Bonferroni's bound, which is a step of the resamples away, is all that moves.
+    assert common_tail(np.hstack([drawn, same]), 0.95) == pytest.approx(alone, abs=0.001)
+
+
 def test_among_many_tries_the_luckiest_is_no_evidence():
     """Twenty arms of noise: the plain interval is fooled more often than the common one."""
     fooled = {"plain": 0, "family": 0}

@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 
 from markets import DAY_US, gappy_market, random_bars, thinned
 from nt_memory.backtest import Market
+from nt_memory.backtest.labels import regime_labels
+from nt_memory.backtest.lookahead import other_future
+from nt_memory.regime import RegimeDetectionAgent
 
 BARS = random_bars(8)
 EARLY = thinned(BARS, "A", [0, 1, 2, 4])
@@ -57,6 +60,23 @@ def test_a_head_holds_what_had_closed_and_nothing_later(count, seed, data):
 def test_a_head_is_a_view():
     market = Market([BARS])
     assert np.shares_memory(market.head(3)["TEST"].close, BARS.close)
+
+
+def test_labels_are_those_of_the_first_symbol_at_its_last_bar():
+    market = Market([thinned(random_bars(300), "A", list(range(1, 300, 2))), random_bars(300, 1)])
+    labels = regime_labels(market)
+    told = RegimeDetectionAgent().predict(market["A"]).labels
+    assert len(labels) == len(market) == 300
+    assert labels[0] is None
+    assert [label for label in labels[1::2] if label] == [label.value for label in told if label]
+    assert labels[2::2] == labels[1:-1:2]
+
+
+@given(st.integers(0, 100), st.integers(120, 290))
+def test_no_label_reads_the_future(seed, cut):
+    market = Market([random_bars(300, seed)])
+    other = other_future(market, cut, seed=seed)
+    assert regime_labels(market)[: cut + 1] == regime_labels(other)[: cut + 1]
 
 
 @pytest.mark.parametrize(

@@ -287,10 +287,21 @@ def test_names_of_arms_cannot_break_the_page():
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "told"),
-    [(-0.1, 0.3, "no worse and no better"), (0.1, 0.3, "did better"), (-0.3, -0.1, "did worse")],
+    ("plain", "placebo", "doubted"),
+    [
+        ((0.1, 0.3), (-0.1, 0.2), True),
+        ((0.1, 0.3), (0.1, 0.2), False),
+        ((-0.1, 0.3),) * 2 + (False,),
+    ],
 )
-def test_the_lede_tells_of_the_placebo(low, high, told):
-    placebo = Interval((low + high) / 2, low, high, 0.95, 100, 5.0)
-    pairs = {**EXPERIMENT.intervals, ("memory", "shuffled memory"): placebo}
-    assert told in page.lede(replace(EXPERIMENT, intervals=pairs))
+def test_help_that_a_placebo_gives_too_is_doubted(plain, placebo, doubted):
+    made = [Interval(sum(ends) / 2, *ends, 0.95, 100, 5.0) for ends in (plain, placebo)]
+    names = [("memory", "no memory"), ("memory", "shuffled memory")]
+    text = page.lede(replace(EXPERIMENT, intervals=dict(zip(names, made, strict=True))))
+    assert f"({words.number(placebo[0])} to {words.number(placebo[1])})" in text
+    assert ("need not be what was remembered" in text) == doubted
+
+
+def test_settings_are_written_as_a_reader_would(html):
+    assert "<dt>parameters test</dt><dd>\N{EN DASH}</dd>" in html
+    assert "<dt>parameters sizing sleeves</dt><dd>yes</dd>" in html

@@ -3,6 +3,7 @@
 import json
 from contextlib import contextmanager
 from dataclasses import replace
+from enum import Enum
 
 import numpy as np
 import pytest
@@ -127,6 +128,49 @@ def test_a_weight_that_cannot_be_names_the_arm(tmp_path, weights, told):
 def test_an_arm_that_is_not_there_is_named(tmp_path, changed, told):
     with pytest.raises(ValueError, match=told):
         run(tmp_path, settings=replace(SETTINGS, **changed))
+
+
+class Moody(str, Enum):
+    """A regime as an enumeration."""
+
+    WILD = "WILD"
+
+
+def test_a_strategy_may_tell_the_regime_itself(tmp_path):
+    class Told(Drawn):
+        def decide(self, past):
+            told = Moody.WILD if len(past) % 2 else None
+            return replace(super().decide(past), regime=told)
+
+    @contextmanager
+    def telling(stage):
+        yield {"memory": Told(0), "no memory": Drawn(1)}
+
+    made = run(tmp_path, strategies=telling).experiment
+    assert made.regimes == (*[None] * 30, *[None if n % 2 else "WILD" for n in range(30, 120)])
+    assert "</i>wild <b>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_labels_that_are_given_go_before_those_that_are_told(tmp_path):
+    assert run(tmp_path, regimes=[Moody.WILD] * 120).experiment.regimes == ("WILD",) * 120
+
+
+def test_decay_is_asked_for_when_all_has_been_traded(tmp_path):
+    steps = []
+    made = run(
+        tmp_path,
+        on_step=lambda: steps.append(1),
+        decay=lambda: {"signal": [(0.0, 1.0), (float(len(steps)), 0.5)]},
+    )
+    assert made.experiment.decay == {"signal": [(0.0, 1.0), (120.0, 0.5)]}
+
+
+def test_a_folder_that_is_not_empty_is_refused(tmp_path):
+    run(tmp_path)
+    before = files(tmp_path)
+    with pytest.raises(ValueError, match="is not empty"):
+        run(tmp_path, settings=replace(SETTINGS, seed=1))
+    assert files(tmp_path) == before
 
 
 def test_labels_must_be_one_a_step(tmp_path):

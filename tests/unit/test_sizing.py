@@ -85,6 +85,24 @@ def test_no_position_reads_the_future(sizing, seed, cut):
     assert left.tobytes() == right.tobytes()
 
 
+class Peeking(Sizing):
+    """Measures the volatility up to the bar after the decision."""
+
+    def _size(self, bars, places):
+        known = trailing_volatility(bars, self.window)
+        return 0.1 / known[np.minimum(places + 1, len(bars) - 1)]
+
+
+def test_a_size_that_reads_the_next_bar_is_caught():
+    market, cut = Market([random_bars(60)]), 40
+    weights, sizing = np.ones((60, 1)), Peeking(volatility=0.1, window=10, sleeves=False)
+    left, right = (
+        sizing.positions(seen, 0, weights, 5)[: cut + 1]
+        for seen in (market, other_future(market, cut, seed=0))
+    )
+    assert np.flatnonzero(left != right)[-1] == cut
+
+
 @pytest.mark.parametrize(
     "changed",
     [{"fraction": 0.0}, {"volatility": -1.0}, {"most": float("inf")}, {"window": 1}],

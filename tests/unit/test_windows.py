@@ -46,6 +46,7 @@ def test_the_training_reaches_as_far_as_it_may(n_bars, train, test, extra, embar
     "changed",
     [
         {"train": 0},
+        {"train": 1.5},
         {"test": 0},
         {"step": 9},
         {"embargo": -1},
@@ -86,11 +87,16 @@ def test_too_few_bars_are_told_with_how_many_are_needed():
         {"train": 0},
         {"resamples": 1},
         {"level": 1.0},
+        {"level": "high"},
+        {"holding": 2.5},
+        {"train": True},
+        {"resamples": None},
+        {"test": 0},
         {"level": float("nan")},
         {"step": 5},
         {"embargo": 5},
     ],
 )
 def test_settings_out_of_range_name_the_field(changed):
-    with pytest.raises(ValueError, match=next(iter(changed))):
+    with pytest.raises((TypeError, ValueError), match=next(iter(changed))):
         Settings(**changed)

@@ -149,10 +149,15 @@ def common_tail(drawn: Floats, level: float) -> float:
     """
     rows, columns = drawn.shape
     tail = (1.0 - level) / 2.0
-    ranks = np.argsort(np.argsort(drawn, axis=0, kind="stable"), axis=0, kind="stable")
-    place = ranks / max(rows - 1, 1)
-    depth = np.minimum(place, 1.0 - place).min(axis=1)
-    return float(np.clip(np.quantile(depth, 1.0 - level), tail / columns, tail))
+    depth = np.full(rows, rows - 1)
+    for values in drawn.T:
+        # Of equal values none is cut off before all are: each counts as the innermost.
+        ordered = np.sort(values)
+        from_below = np.searchsorted(ordered, values, side="right") - 1
+        from_above = rows - 1 - np.searchsorted(ordered, values, side="left")
+        depth = np.minimum(depth, np.minimum(from_below, from_above))
+    place = np.quantile(depth / max(rows - 1, 1), 1.0 - level)
+    return float(np.clip(place, tail / columns, tail))
 
 
 def stationary_indices(rng: np.random.Generator, rows: int, length: int, block: float) -> Indices:

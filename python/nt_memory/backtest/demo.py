@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nt_memory.backtest.analogue import Analogues
 from nt_memory.backtest.data import load_sp500
+from nt_memory.backtest.labels import regime_labels
 from nt_memory.backtest.market import Market
 from nt_memory.backtest.run import Backtest, run_backtest
 from nt_memory.backtest.settings import Settings
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from nt_memory.market import BarSeries
 
+CHOICE = "Nothing was fitted, and no parameter was chosen by its result."
 DATA = (
     "A price index: dividends are missing, and nobody could trade it. Until 2006 its published "
     "open mostly repeats the close before, so those fills are kinder than life."
@@ -50,6 +52,15 @@ def run_demo(
     """
     strategies = Analogues()
     told = strategies.about
-    about = replace(told, market="the S&P 500", how=(*told.how, ("Data", DATA)))
+    how = (*told.how, ("Choice", CHOICE), ("Data", DATA))
+    about = replace(told, market="the S&P 500", how=how)
     market = Market([load_sp500() if bars is None else bars])
-    return run_backtest(market, strategies, settings, folder, about=about, on_step=on_step)
+    return run_backtest(
+        market,
+        strategies,
+        settings,
+        folder,
+        about=about,
+        regimes=regime_labels(market),
+        on_step=on_step,
+    )

@@ -8,13 +8,13 @@ of the weights since the last open included.  Cash earns nothing.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nt_memory._shown import shown
+from nt_memory._values import finite
 
 if TYPE_CHECKING:
     from nt_memory.backtest.market import Market, Mask
@@ -37,7 +37,7 @@ class Costs:
     def __post_init__(self) -> None:
         for name in ("fee", "slippage"):
             value = getattr(self, name)
-            if not (math.isfinite(value) and 0.0 <= value < 0.1):
+            if not 0.0 <= finite(name, value) < 0.1:
                 msg = f"{name}={shown(value)}: give a share of what is traded, such as 0.0001"
                 raise ValueError(msg)
 

@@ -43,7 +43,7 @@ def run_backtest(
     *,
     about: About | None = None,
     regimes: Sequence[str | None] = (),
-    decay: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+    decay: Callable[[], Mapping[str, Sequence[tuple[float, float]]]] = dict,
     on_step: Callable[[], None] = lambda: None,
 ) -> Backtest:
     """Let strategies decide at every close, trade it, and write what came of it.
@@ -62,26 +62,32 @@ def run_backtest(
     settings
         See `Settings`.
     folder
-        An empty directory.  The strategies keep what they keep in it; with
+        A directory that is new or empty.  The strategies keep what they keep in it; with
         several windows, in ``windows/1`` and so on.
     about
         What the report tells of the strategies.
     regimes
-        A label a step, causal, None where there is none: the report shades them.
+        A label a step, causal, None where there is none: the report shades
+        them.  By default what the stances of the first arm say.
     decay
-        Curves for the report, by name: (age in bars, value).
+        Asked for when all has been traded: curves for the report, by name,
+        (age in bars, value).
     on_step
         Called after each step on which the strategies have decided.
 
     Raises
     ------
     ValueError
-        The market is too short, labels and steps differ in number, or a
-        strategy names a symbol or gives a weight that cannot be.
+        The market is too short, the folder is not empty, labels and steps
+        differ in number, or a strategy names a symbol or gives a weight that
+        cannot be.
     """
     from nt_memory import _native  # the extension is loaded when it is first used
 
     windows = settings.windows(len(market))
+    if folder.exists() and any(folder.iterdir()):
+        msg = f"{folder}: is not empty; give a new folder"
+        raise ValueError(msg)
     if len(regimes) not in {0, len(market)}:
         msg = f"regimes: {len(regimes)} labels for {len(market)} steps"
         raise ValueError(msg)
@@ -106,8 +112,8 @@ def run_backtest(
         intervals=intervals,
         about=about or About(),
         stances=stances,
-        regimes=regimes[: len(traded_market)],
-        decay=decay or {},
+        regimes=_labels(regimes, stances, len(traded_market)),
+        decay=decay(),
     )
     card = run_card(experiment, _native.distance_kernel())
     for name, text in (
@@ -144,6 +150,20 @@ def walk(
                 decided[name][step] = strategy.decide(past)
             on_step()
     return decided
+
+
+def _labels(
+    given: Sequence[str | None], stances: Mapping[str, Mapping[int, Stance]], steps: int
+) -> tuple[str | None, ...]:
+    """Return the label of each step: as given, else as the first arm said; () without any."""
+    told: list[str | None] = list(given[:steps])
+    if not told:
+        said = next(iter(stances.values()))
+        told = [said[step].regime if step in said else None for step in range(steps)]
+    if not any(told):
+        return ()
+    # Of an enumeration its value: its name in a text differs between versions of Python.
+    return tuple(None if label is None else str(getattr(label, "value", label)) for label in told)
 
 
 def _weights(

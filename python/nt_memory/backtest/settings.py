@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from nt_memory._shown import shown
+from nt_memory._values import finite
+from nt_memory.backtest._checks import whole
 from nt_memory.backtest.bootstrap import FEWEST
 from nt_memory.backtest.engine import Costs
 from nt_memory.backtest.sizing import Sizing
@@ -65,15 +66,24 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, least in (("seed", 0), ("holding", 1), ("train", 1), ("resamples", 100)):
-            if getattr(self, name) < least:
-                msg = f"{name}={shown(getattr(self, name))}: give {least} or more"
-                raise ValueError(msg)
-        if not (math.isfinite(self.level) and 0.0 < self.level < 1.0):
+            whole(name, getattr(self, name), least)
+        if not 0.0 < finite("level", self.level) < 1.0:
             msg = f"level={shown(self.level)}: give a share between 0 and 1, such as 0.95"
             raise ValueError(msg)
         if self.test is None and (self.step is not None or self.embargo):
             msg = f"step={shown(self.step)}, embargo={shown(self.embargo)}: give test too"
             raise ValueError(msg)
+        if self.test is not None:
+            # Whatever the market: what no window can be made of is told at once.
+            least = self.fewest_bars
+            walk_forward(
+                least,
+                train=self.train,
+                test=self.test,
+                step=self.step,
+                embargo=self.embargo,
+                holding=self.holding,
+            )
 
     @property
     def fewest_bars(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from nt_memory._shown import shown
+from nt_memory._values import finite
+from nt_memory.backtest._checks import whole
 from nt_memory.metrics import BARS_A_YEAR
 
 if TYPE_CHECKING:
@@ -54,12 +55,10 @@ class Sizing:
     def __post_init__(self) -> None:
         for name in ("fraction", "volatility", "most"):
             value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0.0):
+            if value is not None and not finite(name, value) > 0.0:
                 msg = f"{name}={shown(value)}: give a number above 0"
                 raise ValueError(msg)
-        if self.window < 2:
-            msg = f"window={shown(self.window)}: give 2 or more"
-            raise ValueError(msg)
+        whole("window", self.window, 2)
 
     def positions(self, market: Market, start: int, weights: Floats, holding: int) -> Floats:
         """Return the position wanted after each decision, in shares of the equity.

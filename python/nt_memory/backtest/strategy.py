@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What one recall brought at a close, and what was made of it."""
+    """What one recall brought at a close, and what was made of it.
+
+    The report tells of days by their ``evidence``; None: there was too little
+    to tell of (`nt_memory.agents.weigh` makes it of two outcomes or more).
+    """
 
     symbol: str
     recall_id: str
@@ -44,12 +48,15 @@ class Stance:
     contributions
         By agent, and in it by symbol, the part of the weight that is due to
         this agent.  What the agents leave of a weight is nobody's.
+    regime
+        What it takes the market to be in, for the report; None: it does not say.
     """
 
     weights: Mapping[str, float]
     why: str = ""
     remembered: tuple[Remembered, ...] = ()
     contributions: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    regime: str | None = None
 
 
 class Strategy(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nt_memory._shown import shown
+from nt_memory.backtest._checks import whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +56,16 @@ def walk_forward(
     range(4, 12) range(15, 19)
     range(8, 16) range(19, 20)
     """
+    whole("test", test, 1)
     step = test if step is None else step
     for name, value, least in (
         ("train", train, 1),
-        ("test", test, 1),
         ("step", step, test),
         ("embargo", embargo, 0),
+        ("n_bars", n_bars, 0),
         ("holding", holding, 0),
     ):
-        if value < least:
-            msg = f"{name}={shown(value)}: give {least} or more"
-            raise ValueError(msg)
+        whole(name, value, least)
     gap = holding + embargo
     if n_bars <= train + gap:
         msg = f"n_bars={n_bars}: too few for a window, which begins to trade at bar {train + gap}"

@@ -21,6 +21,7 @@ from nt_memory.backtest import (
     load_sp500,
     run_backtest,
 )
+from nt_memory.backtest.labels import regime_labels
 from nt_memory.backtest.runs import new_folder
 from nt_memory.bars import read_bars
 from nt_memory.cli.showing import show, walking
@@ -84,14 +85,17 @@ def backtest(asked: Asked, output: Path | None, *, as_json: bool) -> None:
     """Run into a folder and print what came of it."""
     settings, market = asked.settings, market_of(asked.files)
     windows = settings.windows(len(market))
-    if output is not None and output.exists() and any(output.iterdir()):
-        msg = f"{output}: is not empty; give --output a new folder"
-        raise ValueError(msg)
     folder = new_folder(PARENT, "backtest") if output is None else output
     strategies = AGENTS[asked.agents]()
     with walking(sum(len(w.train) + len(w.test) for w in windows)) as step:
         made = run_backtest(
-            market, strategies, settings, folder, about=strategies.about, on_step=step
+            market,
+            strategies,
+            settings,
+            folder,
+            about=strategies.about,
+            regimes=regime_labels(market),
+            on_step=step,
         )
     if as_json:
         typer.echo(json.dumps({"folder": str(made.folder), **made.card}, indent=2))

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from nt_memory.backtest.runs import Comparison, FinishedRun
 
 
+SHORT = {
+    "no evidence that memory helps": "no evidence",
+    "memory helped": "helped",
+    "memory hurt": "hurt",
+}
+
+
 def runs(parent: Path, *, as_json: bool) -> None:
     """Print the runs under a folder, one a line."""
     found, problems = find_runs(parent)
@@ -36,12 +43,12 @@ def runs(parent: Path, *, as_json: bool) -> None:
 
 
 def _list(found: Sequence[FinishedRun]) -> None:
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in ("run", "strategy", "symbols", "from", "to"):
         table.add_column(name, no_wrap=True)
     table.add_column("bars", justify="right", no_wrap=True)
     table.add_column("Sharpe", justify="right", no_wrap=True)
-    table.add_column("verdict")
+    table.add_column("memory", no_wrap=True)
     for run in found:
         sharpe, traded = run.metrics["sharpe"], run.traded
         table.add_row(
@@ -52,7 +59,7 @@ def _list(found: Sequence[FinishedRun]) -> None:
             traded["last"],
             f"{traded['bars']:,}",
             "-" if sharpe is None else f"{sharpe:.2f}",
-            str(run.card["verdict"]),
+            SHORT.get(str(run.card["verdict"]), "-"),
         )
     Console().print(table)
 
@@ -85,7 +92,7 @@ def _show(found: Comparison, names: Sequence[str]) -> None:
         table.add_row(f"{name} ({run.main})", *measures(run.metrics))
     console.print(table)
     if found.differing:
-        differing = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+        differing = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         differing.add_column("what differs", no_wrap=True)
         for name in names:
             differing.add_column(name, overflow="fold")

@@ -61,7 +61,7 @@ def show(made: Backtest, traded: str) -> None:
 
 def measures_table(first: str) -> Table:
     """Return an empty table of measures; rows have a name and `measures`."""
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column(first, no_wrap=True)
     for name in MEASURES:
         table.add_column(name, justify="right", no_wrap=True)

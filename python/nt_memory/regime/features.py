@@ -209,10 +209,12 @@ class FeatureWindow:
 
 def as_features(row: Floats, book: OrderBook | None, price: float) -> RegimeFeatures:
     """Return a row of a table as features, with what the book tells."""
-    told = map(float, row)
+    told = dict(zip(FEATURES, row.tolist(), strict=True))
     if book is None:
-        return RegimeFeatures(*told)
-    return RegimeFeatures(*told, book.imbalance, book.spread / price)
+        return RegimeFeatures(**told)
+    return RegimeFeatures(
+        **told, orderbook_imbalance=book.imbalance, bid_ask_spread=book.spread / price
+    )
 
 
 def checked_lookback(lookback: int) -> int:
@@ -293,7 +295,8 @@ def _sum(rows: Floats) -> Floats:
 
 
 def _mean(rows: Floats) -> Floats:
-    return (_sum(rows) / rows.shape[-1])[..., None]
+    means: Floats = (_sum(rows) / rows.shape[-1])[..., None]
+    return means
 
 
 def _ratio(top: Floats, bottom: Floats, where: npt.NDArray[np.bool_]) -> Floats:
@@ -303,7 +306,8 @@ def _ratio(top: Floats, bottom: Floats, where: npt.NDArray[np.bool_]) -> Floats:
 
 def _clock(count: int) -> Floats:
     """Return times a bar apart around 0."""
-    return np.arange(count) - (count - 1) / 2.0
+    times: Floats = np.arange(count, dtype=np.float64) - (count - 1) / 2.0
+    return times
 
 
 def _trend_strength(x: Floats) -> Floats:
@@ -356,4 +360,5 @@ def _fluctuation(x: Floats, size: int) -> Floats:
     time = _clock(size)
     gap = boxes - _mean(boxes)
     rest = gap - (_sum(gap * time) / (time @ time))[..., None] * time
-    return _sum(_sum(rest * rest)) / (count * size)
+    mean: Floats = _sum(_sum(rest * rest)) / (count * size)
+    return mean

@@ -34,7 +34,7 @@ _ROOT_TAU = math.sqrt(2.0 * math.pi)
 # A state that lasts less on average is no regime.
 _LEAST_STAY = 10.0
 # What the states leave may be so many standard errors from nothing.
-_LEFT = 3.0
+_LEFT = 3.5
 _LAGS = 10
 
 
@@ -114,7 +114,7 @@ def fit_states(returns: Floats) -> States | None:
     None where one state does, where a state lasts less than ten bars, or where something
     is left that the states do not explain: where the ranks of the returns follow from
     those of the ten bars before, their widths from the widths, or their widths from the
-    ranks (a market that moves more after losses), by more than three standard errors.
+    ranks (a market that moves more after losses), by more than 3.5 standard errors.
     """
     scale = float(returns.std()) if len(returns) > 1 else 0.0
     if scale <= _STILL:

@@ -67,7 +67,7 @@ def _order(experiment: Experiment) -> str:
         first = words.day(market.closed_at(0))
         return (
             f"The first {s.train} bars from {first} on are only learnt from, and all arms trade "
-            f"from {begun} on. Nothing was fitted, and no parameter was chosen by its result."
+            f"from {begun} on, learning as they go."
         )
     return (
         f"{len(experiment.windows)} windows: new strategies learn on {s.train} bars and trade the "

@@ -87,7 +87,7 @@ def lede(experiment: Experiment) -> str:
         f"{len(market) - start:,} bars of {escape(traded)}, "
         f"{words.month(market.closed_at(start))} to {words.month(market.closed_at(-1))}. "
         f"{escape(experiment.about.does)} had a Sharpe ratio "
-        f"<b>{words.number(abs(interval.difference))}</b> {above} a rule without memory. "
+        f"<b>{words.number(abs(interval.difference))}</b> {above} that without memory. "
         f"The {words.percent(interval.level, 0)} interval of that difference runs from "
         f"<b>{words.number(interval.low)}</b> to <b>{words.number(interval.high)}</b>, {spans}."
         f"{_placebo(experiment)}"
@@ -99,14 +99,14 @@ def _placebo(experiment: Experiment) -> str:
     interval = experiment.intervals.get((experiment.main, SHUFFLED))
     if interval is None:
         return ""
-    ends = f"{words.number(interval.low)} to {words.number(interval.high)}"
-    if interval.spans_zero:
-        return (
-            f" On shuffled outcomes, which know nothing, it did no worse and no better than luck "
-            f"allows ({ends})."
-        )
-    than = "better" if interval.low > 0 else "worse"
-    return f" It did {than} than on shuffled outcomes, which know nothing ({ends})."
+    told = (
+        f" Against shuffled memory, the placebo, the difference is "
+        f"{words.number(interval.difference)} ({words.number(interval.low)} to "
+        f"{words.number(interval.high)})."
+    )
+    if experiment.decisive.low > 0.0 and interval.spans_zero:
+        told += " So what helped need not be what was remembered."
+    return told
 
 
 def table(experiment: Experiment) -> str:
@@ -170,4 +170,13 @@ def _facts(card: Mapping[str, object]) -> list[tuple[str, str]]:
 def _flat(name: str, value: object) -> list[tuple[str, str]]:
     if isinstance(value, dict):
         return [fact for key, item in value.items() for fact in _flat(f"{name} {key}", item)]
-    return [(name.replace("_", " "), str(value))]
+    return [(name.replace("_", " "), _plainly(value))]
+
+
+def _plainly(value: object) -> str:
+    """Write a setting as a reader would, not as Python does."""
+    if value is None or value == ():
+        return words.NONE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

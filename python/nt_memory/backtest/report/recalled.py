@@ -76,7 +76,7 @@ def _calls(experiment: Experiment) -> Iterator[Call]:
                 continue
             bars, bar = market[symbol], int(market.places(symbol)[step])
             seen = [_place(bars, analogue) for analogue in remembered.analogues]
-            if not seen or min(bar, *seen) < BEFORE or bar + holding >= len(bars):
+            if not seen or min(bar, *seen) < BEFORE or max(bar, *seen) + holding >= len(bars):
                 continue
             yield Call(
                 symbol=symbol,
