@@ -2,8 +2,8 @@
 
 import csv
 import importlib.util
-import warnings
 import itertools
+import warnings
 from datetime import datetime
 from pathlib import Path
 

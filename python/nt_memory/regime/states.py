@@ -32,7 +32,7 @@ _GLANCE = 21
 _ROOT_2 = math.sqrt(2.0)
 _ROOT_TAU = math.sqrt(2.0 * math.pi)
 # A state that lasts less on average is no regime.
-_LEAST_STAY = 10.0
+_LEAST_STAY = 5.0
 # What the states leave may be so many standard errors from nothing.
 _LEFT = 3.5
 _LAGS = 10
@@ -111,7 +111,7 @@ def fit_states(returns: Floats) -> States | None:
 
     Returns
     -------
-    None where one state does, where a state lasts less than ten bars, or where something
+    None where one state does, where a state lasts less than five bars, or where something
     is left that the states do not explain: where the ranks of the returns follow from
     those of the ten bars before, their widths from the widths, or their widths from the
     ranks (a market that moves more after losses), by more than 3.5 standard errors.
@@ -126,10 +126,9 @@ def fit_states(returns: Floats) -> States | None:
         for guess in _guesses(r, count):
             fitted, likelihood = _improve(guess, before, now)
             bic = _bic(likelihood, len(now), count)
-            if bic < least:
-                best, least = fitted, bic
-    states = None if best is None else best.scaled(scale)
-    return states if states is not None and _borne_out(states, returns) else None
+            if bic < least and _borne_out(fitted.scaled(scale), returns):
+                best, least = fitted.scaled(scale), bic
+    return best
 
 
 def _borne_out(states: States, returns: Floats) -> bool:
