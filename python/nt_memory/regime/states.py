@@ -99,7 +99,10 @@ class States:
 
 
 def fit_states(returns: Floats) -> States | None:
-    """Fit models of one to four states; return the best by BIC where the returns bear it out.
+    """Fit models of one to four states; return the best that the returns bear out.
+
+    The best is that of the least criterion of Hannan and Quinn; BIC needs thousands of
+    returns for a third state that is plainly there.
 
     Deterministic: two first guesses each, by how wide and by where the returns of the last
     21 bars lie, improved by expectation and maximisation.
@@ -121,13 +124,13 @@ def fit_states(returns: Floats) -> States | None:
         return None
     r = returns / scale
     before, now = r[:-1], r[1:]
-    best, least = None, _bic(_single(before, now), len(now), 1)
+    best, least = None, _criterion(_single(before, now), len(now), 1)
     for count in range(2, MOST_STATES + 1):
         for guess in _guesses(r, count):
             fitted, likelihood = _improve(guess, before, now)
-            bic = _bic(likelihood, len(now), count)
-            if bic < least and _borne_out(fitted.scaled(scale), returns):
-                best, least = fitted.scaled(scale), bic
+            told = _criterion(likelihood, len(now), count)
+            if told < least and _borne_out(fitted.scaled(scale), returns):
+                best, least = fitted.scaled(scale), told
     return best
 
 
@@ -148,8 +151,10 @@ def _follows(first: Floats, then: Floats) -> float:
     return total * math.sqrt(n / _LAGS)
 
 
-def _bic(likelihood: float, n: int, count: int) -> float:
-    return (3 * count + count * (count - 1)) * math.log(n) - 2.0 * likelihood
+def _criterion(likelihood: float, n: int, count: int) -> float:
+    """Return the criterion of Hannan and Quinn (1979): the less, the better the model."""
+    parameters = 3 * count + count * (count - 1)
+    return 2.0 * parameters * math.log(math.log(n)) - 2.0 * likelihood
 
 
 @dataclass(frozen=True, slots=True, eq=False)
