@@ -210,3 +210,19 @@ def test_the_blocks_of_a_filter_are_the_plain_recursion(seed, count, n):
     found, logs = states._forward(likely, changes, np.full(count, 1.0 / count))
     assert found == pytest.approx(np.array(rows), abs=1e-12)
     assert logs == pytest.approx(np.array(sums), abs=1e-9)
+
+
+@given(
+    st.lists(
+        st.sampled_from([0.0, 0.0, 0.01, -0.01, 0.3, -0.3, 1e-9, 5.0]), min_size=59, max_size=160
+    ),
+    st.sampled_from([1e-300, 1.0, 1e200]),
+)
+@settings(max_examples=60)
+def test_any_series_can_be_fitted_and_told(steps, scale):
+    prices = scale * np.exp(np.clip(np.cumsum([0.0, *steps]), -200.0, 200.0))
+    agent = RegimeDetectionAgent(lookback=LOOKBACK).fit(prices)
+    labels, confidences = agent.predict(prices)
+    assert all(label is None for label in labels[: LOOKBACK - 1])
+    assert all(label is not None for label in labels[LOOKBACK - 1 :])
+    assert all(0.0 <= confidence <= 1.0 for confidence in confidences)

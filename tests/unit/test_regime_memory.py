@@ -344,3 +344,20 @@ def test_bad_statistics_are_refused(memory, call, match):
     with pytest.raises(ValueError, match=match):
         call(statistics)
     assert SemanticStore(memory).count() == 0
+
+
+def test_what_is_labelled_between_two_questions_votes_in_the_second(memory):
+    agent, seen = RegimeDetectionAgent(memory), snapshot(calm(50), day(11))
+    first = agent.detect_regime(seen)
+    taught(memory)
+    assert RegimeDetectionAgent(memory).detect_regime(seen) != first
+    later = MarketSnapshot("OTHER", seen.at, seen.prices, seen.volumes)
+    assert agent.detect_regime(later) == RegimeDetectionAgent(memory).detect_regime(seen)
+
+
+def test_a_snapshot_reads_the_memory_once(memory):
+    agent, asked = taught(memory), []
+    entries = agent._vote._entries
+    agent._vote._entries = lambda at: asked.append(at) or entries(at)
+    agent.detect_regime(snapshot(calm(50), day(11)))
+    assert asked == [day(11)]

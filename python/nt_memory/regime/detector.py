@@ -133,8 +133,8 @@ class RegimeDetectionAgent:
     def fit(self, prices: BarSeries | npt.ArrayLike) -> Self:
         """Find the states that log returns come in; bars given later are told by them.
 
-        A hidden Markov model of one to four states, by BIC.  What was told until then is
-        forgotten: `update` begins anew.  It knows all of ``prices``: fit on bars before
+        A hidden Markov model of two to four states, where the returns bear one out (see
+        ``states``); else the rules go on.  What was told until then is forgotten: `update` begins anew.  It knows all of ``prices``: fit on bars before
         those that are judged.
 
         Parameters
@@ -166,6 +166,7 @@ class RegimeDetectionAgent:
         """
         closes, volumes = _columns(prices)
         table = feature_table(closes, volumes, self.lookback)
+        self._ask()
         tracker = self._tracker(self.lookback)
         told = []
         for bar, price in enumerate(closes.tolist()):
@@ -192,6 +193,7 @@ class RegimeDetectionAgent:
         closes, volumes = _columns(bar if isinstance(bar, BarSeries) else [bar])
         if symbol not in self._live:
             self._live[symbol] = self._tracker(self.lookback)
+        self._ask()
         tracker, told = self._live[symbol], None
         for place, (price, volume) in enumerate(zip(closes, volumes, strict=True)):
             at = bar.closed_at(place) if isinstance(bar, BarSeries) else None
@@ -236,6 +238,7 @@ class RegimeDetectionAgent:
         if len(snapshot.prices) < bars:
             msg = f"snapshot has {len(snapshot.prices)} bars: give at least lookback={bars}"
             raise ValueError(msg)
+        self._ask()
         key = (snapshot.symbol, bars)
         seen = self._seen.get(key)
         if seen is None or not _goes_on(seen, snapshot):
@@ -289,6 +292,11 @@ class RegimeDetectionAgent:
             tags=(snapshot.symbol,),
         )
         return SemanticStore(self._memory).add(entry, now if known_at is None else known_at)
+
+    def _ask(self) -> None:
+        """Let the memory be read anew: something may have been labelled meanwhile."""
+        if self._vote is not None:
+            self._vote.forget()
 
     def _tracker(self, lookback: int) -> Tracker:
         return Tracker(lookback, self._hold, self.states, self._vote)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -304,10 +305,22 @@ def _ratio(top: Floats, bottom: Floats, where: npt.NDArray[np.bool_]) -> Floats:
     return np.divide(top, bottom, out=np.zeros_like(top), where=where)
 
 
+@lru_cache(maxsize=64)
 def _clock(count: int) -> Floats:
     """Return times a bar apart around 0."""
     times: Floats = np.arange(count, dtype=np.float64) - (count - 1) / 2.0
+    times.flags.writeable = False
     return times
+
+
+@lru_cache(maxsize=64)
+def _boxes(bars: int) -> tuple[tuple[int, ...], Floats]:
+    """Return the sizes of boxes, and their logarithms around 0."""
+    sizes = np.unique(np.geomspace(_LEAST_BOX, bars // 4, _BOXES).round().astype(int))
+    scale: Floats = np.log(sizes)
+    scale -= scale.mean()
+    scale.flags.writeable = False
+    return tuple(sizes.tolist()), scale
 
 
 def _trend_strength(x: Floats) -> Floats:
@@ -343,12 +356,9 @@ def _volume_trend(volumes: Floats) -> Floats:
 
 
 def _hurst(x: Floats) -> Floats:
-    n = x.shape[1]
-    sizes = np.unique(np.geomspace(_LEAST_BOX, n // 4, _BOXES).round().astype(int))
-    spreads = np.stack([_fluctuation(x, int(size)) for size in sizes], axis=1)
+    sizes, scale = _boxes(x.shape[1])
+    spreads = np.stack([_fluctuation(x, size) for size in sizes], axis=1)
     moving = (spreads > _STILL**2).all(axis=1)
-    scale = np.log(sizes)
-    scale -= scale.mean()
     logs = np.log(spreads, out=np.zeros_like(spreads), where=spreads > 0.0) / 2.0
     return np.where(moving, _sum(logs * scale) / (scale @ scale), 0.5)
 

@@ -32,7 +32,7 @@ _GLANCE = 21
 _ROOT_2 = math.sqrt(2.0)
 _ROOT_TAU = math.sqrt(2.0 * math.pi)
 # A state that lasts less on average is no regime.
-_LEAST_STAY = 10.0
+_LEAST_STAY = 5.0
 # What the states leave may be so many standard errors from nothing.
 _LEFT = 3.5
 _LAGS = 10
@@ -99,7 +99,10 @@ class States:
 
 
 def fit_states(returns: Floats) -> States | None:
-    """Fit models of one to four states; return the best by BIC where the returns bear it out.
+    """Fit models of one to four states; return the best that the returns bear out.
+
+    The best is that of the least criterion of Hannan and Quinn; BIC needs thousands of
+    returns for a third state that is plainly there.
 
     Deterministic: two first guesses each, by how wide and by where the returns of the last
     21 bars lie, improved by expectation and maximisation.
@@ -111,7 +114,7 @@ def fit_states(returns: Floats) -> States | None:
 
     Returns
     -------
-    None where one state does, where a state lasts less than ten bars, or where something
+    None where one state does, where a state lasts less than five bars, or where something
     is left that the states do not explain: where the ranks of the returns follow from
     those of the ten bars before, their widths from the widths, or their widths from the
     ranks (a market that moves more after losses), by more than 3.5 standard errors.
@@ -121,15 +124,14 @@ def fit_states(returns: Floats) -> States | None:
         return None
     r = returns / scale
     before, now = r[:-1], r[1:]
-    best, least = None, _bic(_single(before, now), len(now), 1)
+    best, least = None, _criterion(_single(before, now), len(now), 1)
     for count in range(2, MOST_STATES + 1):
         for guess in _guesses(r, count):
             fitted, likelihood = _improve(guess, before, now)
-            bic = _bic(likelihood, len(now), count)
-            if bic < least:
-                best, least = fitted, bic
-    states = None if best is None else best.scaled(scale)
-    return states if states is not None and _borne_out(states, returns) else None
+            told = _criterion(likelihood, len(now), count)
+            if told < least and _borne_out(fitted.scaled(scale), returns):
+                best, least = fitted.scaled(scale), told
+    return best
 
 
 def _borne_out(states: States, returns: Floats) -> bool:
@@ -149,8 +151,10 @@ def _follows(first: Floats, then: Floats) -> float:
     return total * math.sqrt(n / _LAGS)
 
 
-def _bic(likelihood: float, n: int, count: int) -> float:
-    return (3 * count + count * (count - 1)) * math.log(n) - 2.0 * likelihood
+def _criterion(likelihood: float, n: int, count: int) -> float:
+    """Return the criterion of Hannan and Quinn (1979): the less, the better the model."""
+    parameters = 3 * count + count * (count - 1)
+    return 2.0 * parameters * math.log(math.log(n)) - 2.0 * likelihood
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from nt_memory.regime.features import RegimeFeatures
     from nt_memory.store import RawRecord
     from nt_memory.system import MemorySystem
+
+_Labelled: TypeAlias = "tuple[Floats, Regime, float]"
 
 _MOST = 10_000
 _LEAST_VOLATILITY = 1e-12
@@ -52,10 +54,15 @@ class Vote:
     def __init__(self, memory: MemorySystem, neighbours: int) -> None:
         self._memory = memory
         self._neighbours = neighbours
+        self._read: tuple[datetime, list[_Labelled]] | None = None
+
+    def forget(self) -> None:
+        """Let go of what was read: the next vote reads the memory anew."""
+        self._read = None
 
     def __call__(self, found: RegimeFeatures, at: datetime) -> Judgement | None:
         """Return the vote on features as of a time; None where too few are labelled."""
-        labelled = [told for told in map(_read, self._entries(at)) if told is not None]
+        labelled = self._labelled(at)
         if len(labelled) < self._neighbours:
             return None
         points = np.array([point for point, _, _ in labelled])
@@ -75,6 +82,13 @@ class Vote:
         shares = {regime: weight / total for regime, weight in votes.items()}
         return Judgement(max(shares, key=shares.__getitem__), shares, 1)
 
+    def _labelled(self, at: datetime) -> list[_Labelled]:
+        # The bars of one snapshot are all judged as of the same time.
+        if self._read is None or self._read[0] != at:
+            told = map(_labelled, self._entries(at))
+            self._read = (at, [one for one in told if one is not None])
+        return self._read[1]
+
     def _entries(self, at: datetime) -> list[RawRecord]:
         agent = self._memory.agent_id
         scope = [namespace_of(None)] + ([] if agent is None else [namespace_of(agent)])
@@ -91,7 +105,7 @@ class Vote:
         return [match.record for match in found.matches if match.record is not None]
 
 
-def _read(raw: RawRecord) -> tuple[Floats, Regime, float] | None:
+def _labelled(raw: RawRecord) -> _Labelled | None:
     """Return the features, the regime and the confidence of an entry; None without them."""
     name = raw.regime
     features: Mapping[str, Any] = unpack(raw.payload or b"").get("regime_features") or {}
