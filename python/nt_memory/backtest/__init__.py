@@ -17,6 +17,7 @@ from nt_memory.backtest.strategy import (
     Strategy,
     StrategyFactory,
 )
+from nt_memory.backtest.swarm import Swarms
 from nt_memory.backtest.windows import Window, walk_forward
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Stance",
     "Strategy",
     "StrategyFactory",
+    "Swarms",
     "Window",
     "check_lookahead",
     "load_sp500",

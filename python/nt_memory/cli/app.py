@@ -75,7 +75,10 @@ Files = Annotated[
         metavar="[FILE]...",
     ),
 ]
-Agents = Annotated[Literal["analogue"], typer.Option(help="Which strategy decides.")]
+Agents = Annotated[
+    Literal["analogue", "swarm", "liquidity", "sentiment", "wyckoff", "markov"],
+    typer.Option(help="Who decides: bars like this one, all trading agents, or one of them alone."),
+]
 
 
 @app.command("backtest")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +13,14 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from nt_memory.agents import swarm
 from nt_memory.backtest import (
     Analogues,
     Costs,
     Market,
     Settings,
     Sizing,
+    Swarms,
     check_lookahead,
     load_sp500,
     run_backtest,
@@ -30,7 +34,11 @@ from nt_memory.policy import StateEncoder
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-AGENTS = {"analogue": Analogues}
+AGENTS: dict[str, Callable[[], Analogues | Swarms]] = {
+    "analogue": Analogues,
+    "swarm": Swarms,
+    **{agent.name: partial(Swarms, (agent,)) for agent in swarm.AGENTS if agent.name != "hedge"},
+}
 """The strategies by the name that is typed."""
 TRAIN = StateEncoder.warm_up + 252
 """A year of states beyond what the encoder needs before the first."""

@@ -1,0 +1,174 @@
+"""The swarm of agents as a strategy, beside itself without memory and on shuffled outcomes."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nt_memory.agents.composer import AgentVote, Composer
+from nt_memory.agents.features import FeatureTable
+from nt_memory.agents.ledger import ShuffledLedger
+from nt_memory.agents.swarm import AGENTS, Swarm
+from nt_memory.backtest.settings import MEMORY, PLAIN, SHUFFLED
+from nt_memory.backtest.strategy import About, Stance
+from nt_memory.config import MemoryConfig
+from nt_memory.regime import RegimeDetectionAgent
+from nt_memory.system import MemorySystem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from nt_memory.agents.base import MemoryAwareAgent
+    from nt_memory.agents.composer import Decision
+    from nt_memory.backtest.market import Market
+    from nt_memory.backtest.strategy import Stage, Strategy
+
+STORE = "store"
+
+
+@dataclass(frozen=True, slots=True)
+class Swarms:
+    """Makes the three arms of a swarm: a `StrategyFactory`.
+
+    Parameters
+    ----------
+    agents
+        Their classes; one alone is studied by itself.
+    """
+
+    agents: tuple[type[MemoryAwareAgent], ...] = AGENTS
+
+    @contextmanager
+    def __call__(self, stage: Stage) -> Iterator[Mapping[str, Strategy]]:
+        """Open empty memories, the first in the stage's folder, and close them in the end."""
+        market = _Told(stage.market)
+        with ExitStack() as opened:
+            kept = opened.enter_context(MemorySystem(_config(stage, keeps=True)))
+            placebo = opened.enter_context(MemorySystem(_config(stage, keeps=False)))
+            empty = opened.enter_context(MemorySystem(_config(stage, keeps=False)))
+            holding, seed = stage.settings.holding, stage.settings.seed
+            ledger = ShuffledLedger(placebo, seed=seed)
+            yield {
+                MEMORY: _Remembering(Swarm(kept, self.agents, holding=holding), market),
+                PLAIN: _Forgetting([agent(empty) for agent in self.agents], market),
+                SHUFFLED: _Remembering(
+                    Swarm(placebo, self.agents, holding=holding, ledger=ledger), market
+                ),
+            }
+
+    @property
+    def about(self) -> About:
+        """What the report tells of it."""
+        names = ", ".join(agent.name for agent in self.agents)
+        return About(
+            strategy="swarm",
+            parameters={"agents": [agent.name for agent in self.agents]},
+            does=f"A swarm of agents ({names}) whose records in each regime weigh their votes",
+            arms=(
+                "Memory lets each agent's past outcomes move its confidence and its weight, by "
+                "no more than 30 %; no memory takes the same votes as they are; shuffled memory "
+                "is the placebo, outcomes dealt out at random among those known."
+            ),
+            how=(
+                (
+                    "Votes",
+                    "Each agent says long, short or neutral and how sure it is, from bars up to "
+                    "the close. The position is the weighted mean of their votes, none where "
+                    "it is below 0.1.",
+                ),
+                (
+                    "Memory",
+                    "An agent's confidence is multiplied by 0.7 where fewer than 40 % of its "
+                    "last ten outcomes gained, by 1.2 where more than 60 % did, and likewise for "
+                    "events of one kind; its weight is its chance to win in this regime (a Beta "
+                    "posterior) over that of all. Only outcomes known at the close count.",
+                ),
+            ),
+        )
+
+
+class _Told:
+    """What is known of each symbol at its bars."""
+
+    def __init__(self, market: Market) -> None:
+        detector = RegimeDetectionAgent()
+        self.features = {symbol: FeatureTable(market[symbol]) for symbol in market.symbols}
+        self.regimes = {
+            symbol: [
+                None if label is None else label.value
+                for label in detector.predict(market[symbol]).labels
+            ]
+            for symbol in market.symbols
+        }
+
+
+class _Remembering:
+    """A swarm on a memory."""
+
+    def __init__(self, swarm: Swarm, told: _Told) -> None:
+        self._swarm, self._told = swarm, told
+
+    def decide(self, past: Market) -> Stance:
+        decisions = {}
+        for symbol, bar in _closed(past):
+            features = self._told.features[symbol].at(bar)
+            if not features:
+                continue
+            regime = self._told.regimes[symbol][bar]
+            made = self._swarm.decide(past[symbol], features, regime)
+            decisions[symbol] = (made.decision, made.regime)
+        return _stance(decisions, len(past.symbols))
+
+
+class _Forgetting:
+    """The same agents, each vote as it is."""
+
+    def __init__(self, agents: list[MemoryAwareAgent], told: _Told) -> None:
+        self._agents, self._told = agents, told
+        self._composer = Composer()
+
+    def decide(self, past: Market) -> Stance:
+        decisions = {}
+        for symbol, bar in _closed(past):
+            features = self._told.features[symbol].at(bar)
+            if not features:
+                continue
+            at = past[symbol].closed_at(bar)
+            opinions = {
+                agent.agent_id: agent.opinion(symbol, at, features) for agent in self._agents
+            }
+            votes = [
+                AgentVote(each.signal, each.confidence, name) for name, each in opinions.items()
+            ]
+            decision = self._composer.decide(votes, symbol=symbol)
+            decisions[symbol] = (decision, self._told.regimes[symbol][bar])
+        return _stance(decisions, len(past.symbols))
+
+
+def _config(stage: Stage, *, keeps: bool) -> MemoryConfig:
+    seed, clock = stage.settings.seed, stage.clock
+    if keeps and stage.folder is not None:
+        return MemoryConfig(storage_path=stage.folder / STORE, clock=clock, seed=seed)
+    return MemoryConfig(cold_engine="memory", clock=clock, seed=seed)
+
+
+def _closed(past: Market) -> Iterator[tuple[str, int]]:
+    """Yield the symbols with a bar that closes at the last step, and its place."""
+    for symbol in past.symbols:
+        if past.closes_now(symbol):
+            yield symbol, len(past[symbol]) - 1
+
+
+def _stance(decisions: Mapping[str, tuple[Decision, str | None]], symbols: int) -> Stance:
+    """Say what the decisions come to; every symbol has an equal part of the capital."""
+    parts: dict[str, dict[str, float]] = {}
+    for symbol, (decision, _) in decisions.items():
+        for agent, part in decision.contributions.items():
+            parts.setdefault(agent, {})[symbol] = part / symbols
+    return Stance(
+        weights={symbol: made.score / symbols for symbol, (made, _) in decisions.items()},
+        why="; ".join(f"{symbol}: {made.why}" for symbol, (made, _) in decisions.items()),
+        contributions=parts,
+        regime=next((regime for _, regime in decisions.values()), None),
+    )
