@@ -134,8 +134,8 @@ class RegimeDetectionAgent:
         """Find the states that log returns come in; bars given later are told by them.
 
         A hidden Markov model of two to four states, where the returns bear one out (see
-        ``states``); else the rules go on.  What was told until then is forgotten: `update` begins anew.  It knows all of ``prices``: fit on bars before
-        those that are judged.
+        ``states``); else the rules go on.  What was told until then is forgotten: `update`
+        begins anew.  It knows all of ``prices``: fit on bars before those that are judged.
 
         Parameters
         ----------
