@@ -30,12 +30,14 @@ from nt_memory.regime.tracker import Tracker
 from nt_memory.regime.vote import Vote
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     import numpy.typing as npt
     from typing_extensions import Self
 
     from nt_memory.market import Floats
+    from nt_memory.regime.features import RegimeFeatures
     from nt_memory.system import MemorySystem
 
 TOPIC = "regimes"
@@ -134,8 +136,8 @@ class RegimeDetectionAgent:
         """Find the states that log returns come in; bars given later are told by them.
 
         A hidden Markov model of two to four states, where the returns bear one out (see
-        ``states``); else the rules go on.  What was told until then is forgotten: `update` begins anew.  It knows all of ``prices``: fit on bars before
-        those that are judged.
+        ``states``); else the rules go on.  What was told until then is forgotten: `update`
+        begins anew.  It knows all of ``prices``: fit on bars before those that are judged.
 
         Parameters
         ----------
@@ -165,15 +167,11 @@ class RegimeDetectionAgent:
         One label and one confidence a bar: those that `update` tells bar by bar.
         """
         closes, volumes = _columns(prices)
-        table = feature_table(closes, volumes, self.lookback)
         self._ask()
-        tracker = self._tracker(self.lookback)
-        told = []
-        for bar, price in enumerate(closes.tolist()):
-            full = bar >= self.lookback - 1
-            found = as_features(table[bar], None, price) if full else None
+        tracker, told = self._tracker(self.lookback), []
+        for bar, found in enumerate(_features(closes, volumes, self.lookback)):
             at = prices.closed_at(bar) if isinstance(prices, BarSeries) else None
-            told.append(tracker.step(price, found, at))
+            told.append(tracker.step(float(closes[bar]), found, at))
         return Regimes(
             tuple(None if one is None else one.regime for one in told),
             tuple(0.0 if one is None else one.confidence for one in told),
@@ -243,9 +241,10 @@ class RegimeDetectionAgent:
         seen = self._seen.get(key)
         if seen is None or not _goes_on(seen, snapshot):
             seen = _Seen(snapshot.prices[:0], snapshot.volumes[:0], self._tracker(bars))
-        new = slice(len(seen.prices), None)
-        for price, volume in zip(snapshot.prices[new], snapshot.volumes[new], strict=True):
-            seen.tracker.update(float(price), float(volume), snapshot.at)
+        first = len(seen.prices)
+        new = _features(snapshot.prices, snapshot.volumes, bars, first)
+        for price, found in zip(snapshot.prices[first:].tolist(), new, strict=True):
+            seen.tracker.step(price, found, snapshot.at)
         self._seen[key] = _Seen(snapshot.prices, snapshot.volumes, seen.tracker)
         told = seen.tracker.told
         assert told is not None  # noqa: S101 (the look-back is full)
@@ -348,6 +347,17 @@ def _columns(prices: BarSeries | npt.ArrayLike) -> tuple[Floats, Floats]:
         return prices.close, prices.volume
     closes = column("prices", prices)
     return checked_columns(closes, np.zeros(len(closes)))
+
+
+def _features(
+    closes: Floats, volumes: Floats, lookback: int, first: int = 0
+) -> Iterator[RegimeFeatures | None]:
+    """Go through the features of the bars from one on; None before the look-back is full."""
+    start = max(first - lookback + 1, 0)
+    table = feature_table(closes[start:], volumes[start:], lookback)
+    for bar in range(first, len(closes)):
+        full = bar >= lookback - 1
+        yield as_features(table[bar - start], None, float(closes[bar])) if full else None
 
 
 def _goes_on(seen: _Seen, snapshot: MarketSnapshot) -> bool:
