@@ -16,7 +16,7 @@ SELF_CHECK = --data clustered --seconds 0.2 --again --results target/vectors/sel
 VECTORS = $(if $(SIZES),--sizes $(SIZES)) $(if $(DATA),--data $(DATA)) $(if $(filter 1000,$(SIZES)),$(SELF_CHECK))
 
 .DEFAULT_GOAL := help
-.PHONY: help tools venv build demo test test-rust test-python lint format deny bench bench-vectors crash power-cuts fuzz locks soak wheel clean
+.PHONY: help tools venv build demo test test-rust test-python lint format deny bench bench-vectors study crash power-cuts fuzz locks soak wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,9 @@ $(VENV)/.ready-vectors: $(READY)
 	@if uv pip install --help 2>/dev/null | grep -q -e --group; then uv pip install -q --python $(BIN)/python --group bench-vectors; \
 	else $(BIN)/python -m pip install -q --group bench-vectors; fi
 	@touch $@
+
+study: build ## does memory help: every strategy on every series, and on made-up worlds
+	$(BIN)/python benches/study.py $(ARGS)
 
 bench-vectors: build $(VENV)/.ready-vectors ## vector indexes beside peers; SIZES="10000 100000" DATA=clustered ARGS=
 	PYTHONPATH=benches:benches/peers $(BIN)/python -m vectors run $(VECTORS) $(ARGS)

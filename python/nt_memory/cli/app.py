@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from nt_memory.backtest.demo import demo_settings
-from nt_memory.cli import backtest, exchange, keeping, regimes, runs, stores
+from nt_memory.cli import backtest, decay, exchange, keeping, regimes, runs, stores
 from nt_memory.cli.demo import demo
 
 app = typer.Typer(
@@ -130,6 +130,23 @@ def check_lookahead_command(
     Exits with 1 if one does.
     """
     backtest.lookahead(files or (), agents, cuts, bars, as_json=as_json)
+
+
+@app.command("tune-decay")
+def tune_decay_command(
+    file: Annotated[
+        Path | None, typer.Argument(help="CSV or Parquet; the shipped S&P 500 without it.")
+    ] = None,
+    half_lives: Annotated[
+        str | None, typer.Option(help="Bars, with commas between.", metavar="N,N,...")
+    ] = None,
+    bars: Annotated[
+        int | None, typer.Option(min=2, help="Use only the first bars.", metavar="N")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find out how fast memory should fade: half-lives side by side, chosen walk-forward."""
+    decay.decay(file, half_lives, bars, as_json=as_json)
 
 
 @app.command("runs")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -32,7 +31,7 @@ from nt_memory.cli.showing import show, walking
 from nt_memory.policy import StateEncoder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 AGENTS: dict[str, Callable[[], Analogues | Swarms]] = {
     "analogue": Analogues,

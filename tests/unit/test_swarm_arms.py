@@ -1,0 +1,66 @@
+"""The swarm in a backtest: three arms that differ in what they remember alone."""
+
+import numpy as np
+import pytest
+
+from markets import gappy_market, random_bars
+from nt_memory.agents.markov import MarkovAgent
+from nt_memory.agents.wyckoff import WyckoffAgent
+from nt_memory.backtest import Market, Settings, Swarms, check_lookahead, run_backtest
+from nt_memory.backtest.attribution import attribution
+from nt_memory.backtest.settings import MEMORY, PLAIN, SHUFFLED
+
+TWO = Swarms((MarkovAgent, WyckoffAgent))
+SETTINGS = Settings(train=330, resamples=100)
+MARKET = Market([random_bars(460)])
+
+
+def run(folder, strategies=TWO, market=MARKET, settings=SETTINGS):
+    return run_backtest(market, strategies, settings, folder, about=strategies.about)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("swarm") / "run")
+
+
+def test_the_arms_take_the_same_sides_and_differ_in_how_much(made):
+    experiment = made.experiment
+    of = {arm: experiment.arms[arm].weights[:, 0] for arm in (MEMORY, PLAIN, SHUFFLED)}
+    assert np.abs(of[PLAIN]).max() > 0.0
+    for arm in (MEMORY, SHUFFLED):
+        both = (of[arm] != 0.0) & (of[PLAIN] != 0.0)
+        assert (np.sign(of[arm][both]) == np.sign(of[PLAIN][both])).mean() > 0.9
+        assert (of[arm] != of[PLAIN]).any()
+        ratio = of[arm][both] / of[PLAIN][both]
+        # Two votes of one side differ by what memory may do to one; against each other, by more.
+        assert np.median(np.abs(ratio - 1.0)) < 0.3
+
+
+def test_what_the_agents_contributed_adds_up_to_what_the_arm_made(made):
+    for arm in (MEMORY, PLAIN, SHUFFLED):
+        parts = attribution(made.experiment, arm)
+        assert {"markov", "wyckoff"} <= set(parts)
+        total = sum(sum(of.values()) for of in parts.values())
+        assert total == pytest.approx(made.experiment.arms[arm].metrics.total_return, abs=1e-12)
+
+
+def test_the_same_run_gives_the_same_bytes(made, tmp_path):
+    again = run(tmp_path / "run")
+    for name in ("run_card.json", "returns.csv", "report.html"):
+        assert (again.folder / name).read_bytes() == (made.folder / name).read_bytes()
+
+
+def test_no_arm_reads_the_future():
+    market = Market([random_bars(400)])
+    assert not check_lookahead(market, TWO, Settings(train=330, resamples=100), cuts=2)
+
+
+def test_several_symbols_share_the_capital(tmp_path):
+    market = gappy_market(620, seed=3, symbols=2)
+    settings = Settings(train=560, resamples=100)
+    weights = (
+        run(tmp_path / "run", market=market, settings=settings).experiment.arms[MEMORY].weights
+    )
+    assert (np.abs(weights) <= 0.5).all()
+    assert (np.abs(weights).max(axis=0) > 0.0).all()
