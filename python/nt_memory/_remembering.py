@@ -119,7 +119,7 @@ class Remembering(Handle):
         """
         if is_table(records):
             return self._remember_table(records, fence)
-        raws = self.raws(list(cast("Iterable[Record]", records)))
+        raws = self._to_raw(list(cast("Iterable[Record]", records)))
         if not raws:
             return []
         return self._commit([Write(raw) for raw in raws], fence)
@@ -134,8 +134,7 @@ class Remembering(Handle):
             table = with_vectors(table, TEXT, self._embed)
         return list(self._commit([WriteMany(table)], fence)[0])
 
-    def raws(self, records: list[Record]) -> list[RawRecord]:
-        """Return records as a store keeps them, texts embedded, for a batch of one's own."""
+    def _to_raw(self, records: list[Record]) -> list[RawRecord]:
         for record in records:
             if not isinstance(record, Record):
                 msg = f"{type(record).__name__} is no Record"
@@ -284,6 +283,11 @@ def held_by(recorded_by: datetime | int | None) -> tuple[int | None, int | None]
         msg = f"recorded_by={shown(recorded_by)}: give a datetime or a commit number from 0"
         raise ValueError(msg)
     return None, recorded_by
+
+
+def raws_of(memory: Remembering, records: list[Record]) -> list[RawRecord]:
+    """Return records as a store keeps them, texts embedded, for a batch of a view's own."""
+    return memory._to_raw(records)  # noqa: SLF001
 
 
 def _outcome(outcome: Outcome | Mapping[str, object], known_at: datetime | None) -> Outcome:

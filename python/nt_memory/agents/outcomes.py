@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from nt_memory._remembering import raws_of
 from nt_memory._retrying import retried
 from nt_memory._shown import shown
 from nt_memory._values import finite
@@ -99,7 +100,7 @@ def outcome_ops(
         outcome_id(trade_id),
     )
     regime = None if decided is None else decided.regime
-    return [*ops, *map(Write, memory.raws([store.record(item, regime=regime)]))]
+    return [*ops, *map(Write, raws_of(memory, [store.record(item, regime=regime)]))]
 
 
 def _decided(memory: MemorySystem, namespace: str, trade_id: str) -> Record | None:

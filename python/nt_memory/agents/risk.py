@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from nt_memory._remembering import raws_of
 from nt_memory._shown import shown
 from nt_memory._values import finite, pack, unpack
 from nt_memory.clock import Bars, from_micros, micros, to_micros
@@ -187,7 +188,7 @@ class RiskGuard:
                 payload={**_plain(state), "why": why},
             )
             ops = [Put(NAMESPACE, self.name, pack(_plain(state)))]
-            self._memory.store.commit([*ops, *map(Write, self._memory.raws([step]))])
+            self._memory.store.commit([*ops, *map(Write, raws_of(self._memory, [step]))])
         self.state = state
         return why
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nt_memory._recalling import bounds
-from nt_memory._remembering import held_by
+from nt_memory._remembering import held_by, raws_of
 from nt_memory._shown import shown
 from nt_memory._walking import walk
 from nt_memory.clock import from_micros, to_micros
@@ -127,7 +127,7 @@ class SemanticStore:
         at = None if known_at is None else to_micros(known_at, "known_at")
         raws = [self._raw(_checked(entry), at) for entry in entries]
         # The texts of views are embedded as those of other records are.
-        return [Write(raw) for raw in self._memory.raws(list(map(Record.from_raw, raws)))]
+        return [Write(raw) for raw in raws_of(self._memory, list(map(Record.from_raw, raws)))]
 
     def get(
         self,
