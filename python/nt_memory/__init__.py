@@ -61,6 +61,7 @@ from nt_memory.system import MemorySystem
 if TYPE_CHECKING:
     from nt_memory._listening import AsyncSubscription
     from nt_memory._native import Namespace
+    from nt_memory.agents.analytics import AgeBucket, RecallQuality, TradingAnalytics, WinRate
     from nt_memory.agents.base import MemoryAwareAgent
     from nt_memory.agents.composer import AgentRecord, AgentVote, Composer
     from nt_memory.agents.features import AgentFeatures, FeatureSettings, FeatureTable
@@ -170,6 +171,7 @@ __all__ = [
     "AccessDeniedError",
     "Act",
     "Action",
+    "AgeBucket",
     "AgentCalibration",
     "AgentFeatures",
     "AgentMemoryMessage",
@@ -269,6 +271,7 @@ __all__ = [
     "Pruning",
     "ReasoningBank",
     "Recall",
+    "RecallQuality",
     "Record",
     "RecordNotFoundError",
     "RecvTimeoutError",
@@ -313,6 +316,7 @@ __all__ = [
     "SwarmDecision",
     "SystemClock",
     "Thresholds",
+    "TradingAnalytics",
     "TradingMemoryItem",
     "TradingMemoryStore",
     "TradingSummary",
@@ -330,6 +334,7 @@ __all__ = [
     "Verdicts",
     "Vote",
     "Weights",
+    "WinRate",
     "WindowEncoder",
     "WorkingMemory",
     "WyckoffAgent",
@@ -360,6 +365,10 @@ _LATER = {
     "AsyncSubscription": "nt_memory._listening",
     "Namespace": "nt_memory._native",
     "AgentFeatures": "nt_memory.agents.features",
+    "AgeBucket": "nt_memory.agents.analytics",
+    "RecallQuality": "nt_memory.agents.analytics",
+    "TradingAnalytics": "nt_memory.agents.analytics",
+    "WinRate": "nt_memory.agents.analytics",
     "AgentRecord": "nt_memory.agents.composer",
     "Composer": "nt_memory.agents.composer",
     "AgentVote": "nt_memory.agents.composer",

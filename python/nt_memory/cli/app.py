@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from nt_memory.backtest.demo import demo_settings
-from nt_memory.cli import backtest, decay, exchange, keeping, regimes, runs, stores
+from nt_memory.cli import analytics, backtest, decay, exchange, keeping, regimes, runs, stores
 from nt_memory.cli.demo import demo
 
 app = typer.Typer(
@@ -147,6 +147,18 @@ def tune_decay_command(
 ) -> None:
     """Find out how fast memory should fade: half-lives side by side, chosen walk-forward."""
     decay.decay(file, half_lives, bars, as_json=as_json)
+
+
+@app.command("analytics")
+def analytics_command(
+    path: StorePath,
+    by: Annotated[
+        str, typer.Option(help="What decisions share: agent, regime, symbol, event.")
+    ] = "agent,regime",
+    as_json: AsJson = False,
+) -> None:
+    """Tell how often agents' decisions gained, what they hold, and what recalls were worth."""
+    analytics.analytics(path, by, as_json=as_json)
 
 
 @app.command("runs")
