@@ -58,7 +58,7 @@ class TradingMemoryItem:
             text(name, getattr(self, name))
         if not isinstance(self.id, str):
             msg = f"id={shown(self.id)}: give a text"
-            raise ValueError(msg)
+            raise TypeError(msg)
         object.__setattr__(self, "score", finite("score", self.score, 0.0))
         object.__setattr__(self, "metadata", dict(mapping("metadata", self.metadata)))
         if self.timestamp is not None:
