@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_left
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from nt_memory.filters import Filter, ge
 from nt_memory.store import Query
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from nt_memory.store import RawRecord
@@ -98,7 +99,9 @@ class Ledger:
             order_by="-known_at",
             bodies=False,
         )
-        self._moment: tuple[int, int] | None
+        # The time that was read last, and the one that is at rest.
+        self._last: int | None
+        self._resting: int | None = None
         self._begin()
 
     def pnl(
@@ -133,6 +136,17 @@ class Ledger:
         places = self._places(as_of, last, of)
         return [(self._rows[place], self._pnl[place]) for place in places]
 
+    @contextmanager
+    def resting(self, as_of: datetime) -> Iterator[None]:
+        """Read once for all questions about a time within; what is written meanwhile waits."""
+        at = to_micros(as_of, "as_of")
+        self._read(at)
+        self._resting = at
+        try:
+            yield
+        finally:
+            self._resting = None
+
     def _places(
         self, as_of: datetime, last: int | None, of: dict[str, str | None]
     ) -> Sequence[int]:
@@ -152,10 +166,9 @@ class Ledger:
 
     def _read(self, at: int) -> None:
         """Tell what was known at a time: take in what is new, or begin anew."""
-        moment = at, self._store.stats()["commits"]
-        if moment == self._moment:
+        if at == self._resting:
             return
-        if self._moment is not None and at < self._moment[0]:
+        if self._last is not None and at < self._last:
             self._begin()
         query = replace(self._query, as_of=at)
         found = self._store.vector_search(query)
@@ -169,10 +182,10 @@ class Ledger:
             raws = list(walk(self._store, replace(query, order_by="known_at")))
         for raw in sorted(filter(None, raws), key=_key):
             self._learn(raw)
-        self._moment = moment
+        self._last = at
 
     def _begin(self) -> None:
-        self._moment = None
+        self._last = None
         self._ids: set[str] = set()
         self._keys: list[tuple[int, str]] = []
         self._rows: list[Settled] = []

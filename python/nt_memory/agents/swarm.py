@@ -173,14 +173,41 @@ class Swarm:
         before = self.decided(symbol, at)
         if before is not None:
             return before
-        records: list[Record] = []
+        bench = self._benched(symbol, at)
+        # Nothing is written before all have said what they say.
+        with self.ledger.resting(at):
+            acts, votes, records = self._ask(symbol, at, features, regime, bench)
+            decision = self.composer.decide(votes, symbol=symbol, regime=regime, at=at)
+        exposure = 1.0 if self.guard is None else self.guard.exposure(at)
+        id_ = decision_id(COMPOSER, symbol, at)
+        made = SwarmDecision(id_, symbol, at, regime, decision, exposure, acts, tuple(bench))
+        raised = [name for name in self.agents if name not in acts and name not in bench]
+        after = {name: left - 1 for name, left in bench.items()} | dict.fromkeys(
+            raised, self._bench
+        )
+        after = {name: left for name, left in after.items() if left}
+        records.append(self._record(made, after))
+        self._memory.remember_many(records)
+        self._sitting[symbol] = at, after
+        for record in records:
+            if record.kind == SIGNAL:
+                self._settlement.opened(record)
+        return made
+
+    def _ask(
+        self,
+        symbol: str,
+        at: datetime,
+        features: AgentFeatures,
+        regime: str | None,
+        bench: dict[str, int],
+    ) -> tuple[dict[str, Act], list[AgentVote], list[Record]]:
+        """Return what each agent that is not benched says, and what is to be written of it."""
         acts: dict[str, Act] = {}
         votes: list[AgentVote] = []
-        bench = self._benched(symbol, at)
-        benched = tuple(name for name in self.agents if bench.get(name, 0) > 0)
-        after = {name: bench[name] - 1 for name in benched if bench[name] > 1}
+        records: list[Record] = []
         for name, agent in self.agents.items():
-            if name in benched:
+            if name in bench:
                 continue
             told = _group(features, agent.name)
             try:
@@ -190,22 +217,10 @@ class Swarm:
                 votes.append(checked_vote(AgentVote(act.signal, act.confidence, name, factor)))
             except Exception as error:  # noqa: BLE001 (the others go on)
                 records.append(self._failed(agent, symbol, at, error))
-                if self._bench:
-                    after[name] = self._bench
                 continue
             records += [*found, record]
             acts[name] = act
-        decision = self.composer.decide(votes, symbol=symbol, regime=regime, at=at)
-        exposure = 1.0 if self.guard is None else self.guard.exposure(at)
-        id_ = decision_id(COMPOSER, symbol, at)
-        made = SwarmDecision(id_, symbol, at, regime, decision, exposure, acts, benched)
-        records.append(self._record(made, after))
-        self._memory.remember_many(records)
-        self._sitting[symbol] = at, after
-        for record in records:
-            if record.kind == SIGNAL:
-                self._settlement.opened(record)
-        return made
+        return acts, votes, records
 
     def decided(self, symbol: str, at: datetime) -> SwarmDecision | None:
         """Return what was decided about a symbol at a close; None where nothing was.
