@@ -89,12 +89,14 @@ def test_what_was_forgotten_is_told_no_more(memory):
 
 
 @pytest.mark.parametrize("store_kind", ["native"])
-def test_an_agent_reads_its_own_ledger_and_no_other(memory):
+def test_an_agent_reads_its_own_outcomes_and_no_others(memory):
     outcome(memory, "hedge", day(5), 5.0)
+    outcome(memory, "markov", day(5), 7.0, trade_id="m")
     hedge = memory.agent("hedge")
     assert Ledger(hedge, "swarm/hedge/trading").pnl(day(9)) == [5.0]
+    assert Ledger(hedge).pnl(day(9)) == [5.0]
     with pytest.raises(AccessDeniedError):
-        Ledger(hedge).pnl(day(9))
+        Ledger(hedge, "swarm/markov/trading").pnl(day(9))
 
 
 def test_a_shuffled_ledger_changes_who_and_never_what(memory):

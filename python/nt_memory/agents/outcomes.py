@@ -21,14 +21,15 @@ from nt_memory.agents.trading_item import TradingMemoryItem
 from nt_memory.clock import to_micros
 from nt_memory.errors import ConflictError, ForgottenError, RecordNotFoundError, SettledError
 from nt_memory.filters import Filter, ge
-from nt_memory.records import Outcome, Record
-from nt_memory.store import ExpectNew, Op, Settle, Write
+from nt_memory.records import Record
+from nt_memory.store import ExpectNew, Op, RawOutcome, Settle, Write
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from nt_memory.agents.trading_memory import TradingMemoryStore
     from nt_memory.market import BarSeries
+    from nt_memory.store import RawRecord
     from nt_memory.system import MemorySystem
 
 
@@ -95,14 +96,17 @@ def outcome_ops(
     trade_id = result.trade_id
     ops: list[Op] = [ExpectNew(outcome_id(trade_id))]
     told: dict[str, Any] = {}
-    decided = _decided(memory, store.namespace, trade_id)
-    if decided is not None:
-        if decided.symbol != result.symbol:
-            msg = f"symbol={shown(result.symbol)}: {trade_id} is about {shown(decided.symbol)}"
+    made = _decided(memory, store.namespace, trade_id)
+    if made:
+        if made[-1].symbol != result.symbol:
+            msg = f"symbol={shown(result.symbol)}: {trade_id} is about {shown(made[-1].symbol)}"
             raise ValueError(msg)
-        outcome = Outcome(result.pnl / 100.0, known_at=result.known_at)
-        ops.append(Settle(trade_id, outcome.to_raw()))
-        kept = decided.payload if isinstance(decided.payload, Mapping) else {}
+        known_at = to_micros(result.known_at)
+        # What was hidden after that stays as it is; its outcome has a record all the same.
+        if not made[0].known_at <= known_at < made[-1].known_at:
+            ops.append(Settle(trade_id, RawOutcome(result.pnl / 100.0, known_at)))
+        payload = Record.from_raw(made[-1]).payload
+        kept = payload if isinstance(payload, Mapping) else {}
         told = {name: kept[name] for name in ("event", "direction") if name in kept}
     event = told.get("event")
     word = "win" if result.pnl > 0.0 else "loss"
@@ -122,18 +126,18 @@ def outcome_ops(
         result.known_at,
         outcome_id(trade_id),
     )
-    regime = None if decided is None else decided.regime
+    regime = made[-1].regime if made else None
     return [*ops, *map(Write, memory.raws([store.record(item, regime=regime)]))]
 
 
-def _decided(memory: MemorySystem, namespace: str, trade_id: str) -> Record | None:
-    """Return a decision as it was made last; None for a trade that was decided elsewhere."""
+def _decided(memory: MemorySystem, namespace: str, trade_id: str) -> list[RawRecord]:
+    """Return the versions of a decision; none for a trade that was decided elsewhere."""
     try:
-        raw = memory.store.versions(trade_id)[-1]
+        raws = memory.store.versions(trade_id)
     except RecordNotFoundError:
-        return None
-    is_its = raw.kind == SIGNAL and raw.namespace == namespace
-    return Record.from_raw(raw) if is_its else None
+        return []
+    is_its = raws[0].kind == SIGNAL and raws[0].namespace == namespace
+    return raws if is_its else []
 
 
 class _Open(NamedTuple):
