@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
+from nt_memory._handle import TEXT
 from nt_memory._shown import shown
 from nt_memory._values import finite
-from nt_memory.agents.ledger import Ledger
+from nt_memory.agents._checks import checked_features, text
+from nt_memory.agents.ledger import OUTCOME, Ledger
 from nt_memory.agents.opinion import (
     DIRECTIONS,
     LEAST_FACTOR,
@@ -24,7 +27,7 @@ from nt_memory.agents.outcomes import Result, decision_id, outcome_id, outcome_o
 from nt_memory.agents.trading_item import TradingMemoryItem
 from nt_memory.agents.trading_memory import HALF_LIVES, WEIGHTS, TradingMemoryStore
 from nt_memory.errors import ConflictError, SettledError
-from nt_memory.filters import Filter
+from nt_memory.filters import Filter, lt
 from nt_memory.records import Provenance
 
 if TYPE_CHECKING:
@@ -39,8 +42,7 @@ if TYPE_CHECKING:
 _MAX_ITEMS = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Thought:
+class Thought(NamedTuple):
     """A decision, and the record that keeps it."""
 
     act: Act
@@ -86,12 +88,19 @@ class MemoryAwareAgent(ABC):
         limits: object = None,
     ) -> None:
         self._memory = memory
+        for name, given, wanted in (
+            ("thresholds", thresholds, Thresholds),
+            ("ledger", ledger, Ledger),
+        ):
+            if given is not None and not isinstance(given, wanted):
+                msg = f"{name}={shown(given)}: give a {wanted.__name__}"
+                raise TypeError(msg)
         if limits is not None:
             if not isinstance(limits, type(self.limits)):
                 msg = f"limits={shown(limits)}: give {type(self.limits).__name__}"
                 raise TypeError(msg)
             self.limits = limits
-        self.agent_id = agent_id or memory.agent_id or self.name
+        self.agent_id = (memory.agent_id or self.name) if agent_id is None else agent_id
         self.thresholds = thresholds or Thresholds()
         self.memory = TradingMemoryStore(
             memory, agent_id=self.agent_id, half_life=half_life, max_items=_MAX_ITEMS
@@ -130,9 +139,21 @@ class MemoryAwareAgent(ABC):
         return self._memory.remember_many(notes) if notes else []
 
     def notes(self, symbol: str, bar_time: datetime, features: AgentFeatures) -> list[Record]:
-        """Return what `perceive` would write."""
-        found = self.notable(symbol, bar_time, features)
-        return [self.memory.record(item, event_time=bar_time) for item in found]
+        """Return what `perceive` would write.
+
+        A note that is taken again, after a restart for one, is a version of the same record.
+        """
+        text("symbol", symbol)
+        bar = decision_id(self.agent_id, symbol, bar_time)
+        found = self.notable(symbol, bar_time, checked_features(features))
+        count: Counter[str] = Counter()
+        records = []
+        for item in found:
+            what = quote(f"{item.kind}.{item.metadata.get('event', '')}", safe="")[:64]
+            count[what] += 1
+            id_ = f"note-{bar}.{what}.{count[what]}"
+            records.append(self.memory.record(item, event_time=bar_time, id=id_))
+        return records
 
     def recall(
         self, symbol: str, query: str, topk: int = 3, *, as_of: datetime | None = None
@@ -164,6 +185,11 @@ class MemoryAwareAgent(ABC):
         -------
         Act
             Signal, confidence and context.
+
+        Raises
+        ------
+        ValueError, TypeError
+            The symbol, the time or a feature cannot be; nothing was remembered.
         """
         thought = self.think(symbol, bar_time, features, regime)
         self._memory.remember(thought.record)
@@ -177,13 +203,17 @@ class MemoryAwareAgent(ABC):
         regime: str | None = None,
     ) -> Thought:
         """Return what `act_with_memory` would decide, and the record that it would write."""
-        base = self.opinion(symbol, bar_time, features)
-        finite("confidence", base.confidence, 0.0, 1.0)
+        text("symbol", symbol)
+        id_ = decision_id(self.agent_id, symbol, bar_time)
+        base = _checked(self.opinion(symbol, bar_time, checked_features(features)))
         found = self._memory.recall(
-            text=base.why,
+            # A memory without texts tells what is late and weighty.
+            text=base.why if TEXT in self._memory.config.spaces else None,
             namespace=self.memory.namespace,
-            # What happened, and not what it said then.
-            filter=Filter(symbol=symbol) & ~Filter(kind=SIGNAL),
+            # What had happened, and not what it said then or saw at this bar.
+            filter=Filter(symbol=symbol)
+            & ~Filter(kind=SIGNAL)
+            & (Filter(kind=OUTCOME) | Filter(event_time=lt(bar_time))),
             as_of=bar_time,
             top_k=3,
             half_life=self.memory.half_life,
@@ -194,16 +224,16 @@ class MemoryAwareAgent(ABC):
         )
         outcomes = [pnl for _, pnl in trades]
         rate, factor = win_rate(outcomes), self.factor(base, outcomes, bar_time, symbol)
-        confidence = min(max(base.confidence * factor, 0.0), 1.0)
-        id_ = decision_id(self.agent_id, symbol, bar_time)
+        finite("factor", factor, LEAST_FACTOR, MOST_FACTOR)
+        confidence = min(base.confidence * factor, 1.0)
         context = {
             "trade_id": id_,
             "base": base,
             "factor": factor,
             "win_rate": rate,
             "outcomes": len(trades),
-            "past_trades": [(trade.trade_id, pnl) for trade, pnl in trades[-5:]],
-            "recalled": [hit.record.text for hit in found],
+            "past_trades": [[trade.trade_id, pnl] for trade, pnl in trades[-5:]],
+            "recalled": [hit.record.text or hit.record.kind for hit in found],
             "recall_id": found.id,
         }
         told = {
@@ -215,6 +245,8 @@ class MemoryAwareAgent(ABC):
             "factor": factor,
             "win_rate": rate,
             "outcomes": len(trades),
+            "past_trades": context["past_trades"],
+            "recalled": context["recalled"],
         }
         content = f"{self.agent_id} says {base.signal} ({confidence:.2f}): {base.why}"
         item = TradingMemoryItem(SIGNAL, content, confidence, symbol, told, bar_time, id_)
@@ -280,3 +312,16 @@ class MemoryAwareAgent(ABC):
             msg = f"trade_id={shown(trade_id)}: its outcome is there already"
             raise SettledError(msg) from error
         return outcome_id(trade_id)
+
+
+def _checked(opinion: Opinion) -> Opinion:
+    """Return what a subclass said, where it is an opinion."""
+    if not isinstance(opinion, Opinion):
+        msg = f"opinion={shown(opinion)}: return an Opinion"
+        raise TypeError(msg)
+    if not isinstance(opinion.signal, str) or opinion.signal not in DIRECTIONS:
+        msg = f"signal={shown(opinion.signal)}: give one of {', '.join(DIRECTIONS)}"
+        raise ValueError(msg)
+    finite("confidence", opinion.confidence, 0.0, 1.0)
+    text("why", opinion.why)
+    return opinion

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from nt_memory._shown import shown
-from nt_memory._values import finite
+from nt_memory._values import finite, texts
+from nt_memory.agents._checks import text, whole
 from nt_memory.agents.opinion import DIRECTIONS, LEAST_FACTOR, MOST_FACTOR
+from nt_memory.clock import to_micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,7 +44,7 @@ class AgentRecord:
     standard_error
         Of that chance.
     weight
-        What its votes count, `Composer.floor` to `Composer.cap`; 1 where too little is known.
+        What its votes count, 0.7 to 1.3; 1 where too little is known.
     """
 
     agent: str
@@ -60,7 +62,7 @@ class Decision:
     Parameters
     ----------
     signal, confidence
-        Of all; the confidence is the size of the score.
+        Of all; the confidence is the size of what the votes come to, clear or not.
     score
         -1 (all short, surely) to 1; the position to take, 0 where it is not clear.
     contributions
@@ -84,8 +86,11 @@ class Composer:
 
     An agent's chance to win has a Beta prior with the mean of all agents' and the weight
     of ``prior`` outcomes; its weight is the posterior mean over that mean.  What memory has
-    done to its confidence already counts with it: both together move a vote by no more
-    than 30 %.
+    done to its confidence already counts with it: both together move a vote, and its part of
+    the score, by no more than 30 %.
+
+    The score is the mean of the votes, each with its weight; one that is neutral without any
+    confidence is no vote.
 
     Parameters
     ----------
@@ -123,15 +128,8 @@ class Composer:
         self._ledger = ledger
         self._prior = finite("prior", prior, 0.0)
         self._threshold = finite("threshold", threshold, 0.0, 1.0)
-        for name, value in (
-            ("fewest", fewest),
-            ("window", window),
-            ("top", 1 if top is None else top),
-        ):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                msg = f"{name}={shown(value)}: give a whole number of at least 1"
-                raise ValueError(msg)
-        self._fewest, self._window, self._top = fewest, window, top
+        self._fewest, self._window = whole("fewest", fewest), whole("window", window)
+        self._top = None if top is None else whole("top", top)
 
     def decide(
         self,
@@ -158,20 +156,21 @@ class Composer:
             A vote has an unknown signal or a confidence beyond 0 to 1, an agent votes
             twice, or there is a ledger and no time.
         """
-        given = [_checked(vote) for vote in votes]
+        given = [checked_vote(vote) for vote in votes]
         agents = [vote.agent for vote in given]
         for agent in agents:
             if agents.count(agent) > 1:
                 msg = f"votes: {shown(agent)} votes twice; give one vote an agent"
                 raise ValueError(msg)
         records = self.records(agents, symbol=symbol, regime=regime, at=at)
-        heard = self._heard(records)
-        weights = {vote.agent: _weight(vote, records[vote.agent]) for vote in given}
-        total = sum(weights[agent] for agent in heard)
+        heard = self._heard(
+            [vote for vote in given if DIRECTIONS[vote.signal] or vote.confidence], records
+        )
         parts = {
-            vote.agent: weights[vote.agent] * DIRECTIONS[vote.signal] * vote.confidence / total
-            for vote in given
+            vote.agent: DIRECTIONS[vote.signal] * _counted(vote, records[vote.agent]) / len(heard)
             if vote.agent in heard
+            else 0.0
+            for vote in given
         }
         score = math.fsum(parts.values())
         if abs(score) < self._threshold or score == 0.0:
@@ -191,13 +190,12 @@ class Composer:
         at: datetime | None = None,
     ) -> dict[str, AgentRecord]:
         """Return how agents did in a regime, as known at a time."""
-        wins = {agent: self._wins(agent, symbol, regime, at) for agent in agents}
+        wins = {agent: self._wins(agent, symbol, regime, at) for agent in texts("agents", agents)}
         n = sum(len(each) for each in wins.values())
         # One half counts as a prior of its own: one lucky outcome is no mean.
-        pooled = (sum(sum(each) for each in wins.values()) + 0.5 * self._prior) / (
-            n + self._prior or 1.0
-        )
-        return {agent: self._record(agent, each, pooled or 0.5) for agent, each in wins.items()}
+        won = sum(sum(each) for each in wins.values()) + 0.5 * self._prior
+        pooled = won / (n + self._prior) if n + self._prior else 0.5
+        return {agent: self._record(agent, each, pooled) for agent, each in wins.items()}
 
     def best(
         self,
@@ -210,7 +208,7 @@ class Composer:
     ) -> list[AgentRecord]:
         """Return the records of the agents that did best in a regime, best first."""
         records = self.records(agents, symbol=symbol, regime=regime, at=at).values()
-        return sorted(records, key=lambda record: (-record.posterior, record.agent))[:n]
+        return _ranked(records)[: whole("n", n)]
 
     def _wins(
         self, agent: str, symbol: str | None, regime: str | None, at: datetime | None
@@ -220,6 +218,7 @@ class Composer:
         if at is None:
             msg = "at=None: give the time of the decision; outcomes known by then count"
             raise ValueError(msg)
+        to_micros(at, "at")
         of = {"agent": agent, "symbol": symbol, "regime": regime}
         told = {name: value for name, value in of.items() if value is not None}
         return [pnl > 0.0 for pnl in self._ledger.pnl(at, last=self._window, **told)]
@@ -228,31 +227,45 @@ class Composer:
         n, won = len(wins), sum(wins)
         a = won + self._prior * pooled
         b = n - won + self._prior * (1.0 - pooled)
-        mean = a / (a + b) if a + b > 0.0 else 0.5
+        mean = a / (a + b) if a + b > 0.0 else pooled
         error = math.sqrt(mean * (1.0 - mean) / (a + b + 1.0))
         known = n >= self._fewest
-        weight = min(max(mean / pooled, LEAST_FACTOR), MOST_FACTOR) if known else 1.0
+        # Where nobody has ever won, all are alike.
+        ratio = mean / pooled if known and pooled > 0.0 else 1.0
+        weight = min(max(ratio, LEAST_FACTOR), MOST_FACTOR)
         return AgentRecord(agent, n, won, mean, error, weight)
 
-    def _heard(self, records: Mapping[str, AgentRecord]) -> set[str]:
+    def _heard(self, votes: list[AgentVote], records: Mapping[str, AgentRecord]) -> set[str]:
         """Return the agents whose votes count."""
-        ranked = sorted(records.values(), key=lambda record: (-record.posterior, record.agent))
+        ranked = _ranked(records[vote.agent] for vote in votes)
         return {record.agent for record in ranked[: self._top]}
 
 
-def _weight(vote: AgentVote, record: AgentRecord) -> float:
-    """Return what a vote counts; with what memory has done to it already, at most 30 %."""
+def _ranked(records: Iterable[AgentRecord]) -> list[AgentRecord]:
+    return sorted(records, key=lambda record: (-record.posterior, record.agent))
+
+
+def _counted(vote: AgentVote, record: AgentRecord) -> float:
+    """Return the confidence that counts: with what memory has done to it already, at most 30 %."""
     both = min(max(vote.factor * record.weight, LEAST_FACTOR), MOST_FACTOR)
-    return both / vote.factor
+    return min(vote.confidence * both / vote.factor, 1.0)
 
 
-def _checked(vote: AgentVote | tuple[Signal, float, str]) -> AgentVote:
+def checked_vote(vote: AgentVote | tuple[Signal, float, str]) -> AgentVote:
+    """Return a vote.
+
+    Raises
+    ------
+    ValueError
+        It is none, or has an unknown signal or a number out of its range.
+    """
     try:
         made = AgentVote(*vote)
     except TypeError as error:
         msg = f"votes: {shown(vote)} is no (signal, confidence, agent)"
         raise ValueError(msg) from error
-    if made.signal not in DIRECTIONS:
+    text("agent", made.agent)
+    if not isinstance(made.signal, str) or made.signal not in DIRECTIONS:
         msg = f"signal={shown(made.signal)}: give one of {', '.join(DIRECTIONS)}"
         raise ValueError(msg)
     finite("confidence", made.confidence, 0.0, 1.0)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nt_memory.agents._checks import bounded
 from nt_memory.agents.base import MemoryAwareAgent
 from nt_memory.agents.opinion import Opinion
 from nt_memory.agents.trading_item import TradingMemoryItem
-from nt_memory.filters import Filter
+from nt_memory.filters import Filter, lt
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,6 +50,11 @@ class HedgeLimits:
     squeezes: int = 2
     cautious: float = 0.8
     score: float = 1.5
+
+    def __post_init__(self) -> None:
+        share = (0.0, 1.0)
+        names = ("gamma", "flow", "confidence", "otherwise", "cautious")
+        bounded(self, ("squeezes",), **dict.fromkeys(names, share))
 
 
 class HedgeAgent(MemoryAwareAgent):
@@ -98,10 +104,12 @@ class HedgeAgent(MemoryAwareAgent):
         return found
 
     def _is_wary(self, symbol: str, bar_time: datetime) -> bool:
-        """Whether more squeezes are remembered than it takes to be cautious."""
+        """Whether more squeezes of earlier bars are remembered than it takes to be cautious."""
+        wanted = Filter(kind="market_event", symbol=symbol, attributes={"event": SQUEEZE})
         found = self._memory.recall(
             namespace=self.memory.namespace,
-            filter=Filter(kind="market_event", symbol=symbol, attributes={"event": SQUEEZE}),
+            # Whether this bar's own is written already does not count.
+            filter=wanted & Filter(event_time=lt(bar_time)),
             as_of=bar_time,
             top_k=self.limits.squeezes + 1,
             order_by="-event_time",

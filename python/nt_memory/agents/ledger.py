@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+import sys
+from bisect import bisect_left
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nt_memory.clock import to_micros
-from nt_memory.filters import Filter, ge, gt
+from nt_memory._recalling import bounds
+from nt_memory._shown import shown
+from nt_memory._values import unpack
+from nt_memory._walking import walk
+from nt_memory.clock import from_micros, to_micros
+from nt_memory.filters import Filter, ge
+from nt_memory.store import Query
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
-    from nt_memory.records import Record
+    from nt_memory.store import RawRecord
     from nt_memory.system import MemorySystem
 
 OUTCOME = "outcome"
 SWARM = "swarm"
+# What is called an outcome and has no number is somebody's note.
+_TOLD = Filter(kind=OUTCOME, attributes={"pnl": ge(-sys.float_info.max)})
+# Latest outcomes that are looked through for new ones; where more are new, all are read.
+_LATEST = 64
+_NAMES = ("agent", "symbol", "regime", "event")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +61,9 @@ class Settled:
 class Ledger:
     """Outcomes of an agent's decisions, or of all agents', in the order in which they became known.
 
-    It is read from the memory, what is new at each call, and holds nothing of its own: another
-    one on the same memory tells the same of every time.
+    What it tells of a time is told by the memory alone: another one on the same memory tells
+    the same.  Those of one moment come by their ids.  What is hidden, by a reset for one,
+    or forgotten is not told.
 
     Parameters
     ----------
@@ -57,6 +71,9 @@ class Ledger:
         Where the outcomes are.
     namespace
         Whose: ``swarm/<agent>/trading`` or, of all agents, ``swarm``.
+    recorded_by
+        A time or a commit number: only what was written until then, so that a record of
+        the past is told as it was told then, even where outcomes were written late.
 
     Examples
     --------
@@ -66,11 +83,25 @@ class Ledger:
     []
     """
 
-    def __init__(self, memory: MemorySystem, namespace: str = SWARM) -> None:
-        self._memory = memory
-        self._namespace = namespace
-        self._last: tuple[datetime, int] | None
-        self._recorded: datetime
+    def __init__(
+        self,
+        memory: MemorySystem,
+        namespace: str = SWARM,
+        *,
+        recorded_by: datetime | int | None = None,
+    ) -> None:
+        self._store = memory.store
+        self._query = Query(
+            namespace=namespace,
+            filter=_TOLD.tree(),
+            **bounds(recorded_by),
+            top_k=_LATEST,
+            order_by="-known_at",
+            bodies=False,
+        )
+        # The time that was read last, and the one that is at rest.
+        self._last: int | None
+        self._resting: int | None = None
         self._begin()
 
     def pnl(
@@ -90,6 +121,11 @@ class Ledger:
             Only so many, the latest.
         **of
             Only those of an ``agent``, a ``symbol``, a ``regime`` or on an ``event``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            The time is no aware datetime, ``last`` no whole number, or there is no such name.
         """
         return [self._pnl[place] for place in self._places(as_of, last, of)]
 
@@ -100,67 +136,94 @@ class Ledger:
         places = self._places(as_of, last, of)
         return [(self._rows[place], self._pnl[place]) for place in places]
 
+    @contextmanager
+    def resting(self, as_of: datetime) -> Iterator[None]:
+        """Read once for all questions about a time within; what is written meanwhile waits."""
+        at = to_micros(as_of, "as_of")
+        self._read(at)
+        self._resting = at
+        try:
+            yield
+        finally:
+            self._resting = None
+
     def _places(
         self, as_of: datetime, last: int | None, of: dict[str, str | None]
     ) -> Sequence[int]:
-        self._read(as_of)
+        for name, value in of.items():
+            if name not in _NAMES:
+                msg = f"{name}={shown(value)}: give some of {', '.join(_NAMES)}"
+                raise ValueError(msg)
+        if last is not None and (isinstance(last, bool) or not isinstance(last, int) or last < 0):
+            msg = f"last={shown(last)}: give a whole number, or None for all"
+            raise ValueError(msg)
+        self._read(to_micros(as_of, "as_of"))
         key = tuple(sorted(of.items()))
         if key not in self._groups:
             self._groups[key] = [n for n, row in enumerate(self._rows) if _is_of(row, of)]
         places = self._groups[key]
         return places if last is None else places[-last:] if last else []
 
-    def _read(self, as_of: datetime) -> None:
-        """Take in what has become known since the last call; begin anew for an earlier time."""
-        at = to_micros(as_of, "as_of")
-        commits = self._memory.store.stats()["commits"]
-        if self._last is not None:
-            before, commits_before = self._last
-            if (at, commits) == (to_micros(before), commits_before):
-                return
-            if at < to_micros(before):
-                self._begin()
-        news = Filter(kind=OUTCOME)
-        if self._last is not None:
-            # Known since, or written since although known before.
-            news &= Filter(known_at=gt(self._last[0])) | Filter(recorded_at=ge(self._recorded))
-        for record in self._memory.records(
-            namespace=self._namespace, filter=news, as_of=as_of, order_by="known_at"
-        ):
-            if record.id not in self._ids:
-                self._learn(record)
-        self._last = as_of, commits
+    def _read(self, at: int) -> None:
+        """Tell what was known at a time: take in what is new, or begin anew."""
+        if at == self._resting:
+            return
+        if self._last is not None and at < self._last:
+            self._begin()
+        query = replace(self._query, as_of=at)
+        found = self._store.vector_search(query)
+        news = [match.id for match in found.matches if match.id not in self._ids]
+        if len(self._ids) + len(news) == found.matched:
+            bound = query.recorded_by_time, query.recorded_by_commit
+            raws = [self._store.fetch(id_, at, *bound) for id_ in news]
+        else:
+            # More are new than were looked at, or one that was told is hidden or forgotten.
+            self._begin()
+            raws = list(walk(self._store, replace(query, order_by="known_at")))
+        for raw in sorted(filter(None, raws), key=_key):
+            self._learn(raw)
+        self._last = at
 
     def _begin(self) -> None:
         self._last = None
-        self._recorded = datetime.min.replace(tzinfo=timezone.utc)
         self._ids: set[str] = set()
+        self._keys: list[tuple[int, str]] = []
         self._rows: list[Settled] = []
         self._pnl: list[float] = []
         self._groups: dict[tuple[tuple[str, str | None], ...], list[int]] = {}
 
-    def _learn(self, record: Record) -> None:
-        told = record.payload
-        row = Settled(
-            trade_id=told["trade_id"],
-            agent=record.agent_id or "",
-            symbol=record.symbol or "",
-            regime=record.regime,
-            event=told.get("event"),
-            known_at=record.known_at,
-        )
-        for key, places in self._groups.items():
-            if _is_of(row, dict(key)):
+    def _learn(self, raw: RawRecord) -> None:
+        """Take in an outcome at its place; those behind it are taken in again."""
+        key = _key(raw)
+        behind = []
+        while self._keys and self._keys[-1] > key:
+            behind.append(self._pop())
+        self._push(key, _settled(raw), float(str(raw.attributes["pnl"])))
+        for entry in reversed(behind):
+            self._push(*entry)
+
+    def _push(self, key: tuple[int, str], row: Settled, pnl: float) -> None:
+        for of, places in self._groups.items():
+            if _is_of(row, dict(of)):
                 places.append(len(self._rows))
-        self._ids.add(record.id)
+        self._ids.add(key[1])
+        self._keys.append(key)
         self._rows.append(row)
-        self._take(float(told["pnl"]))
-        if record.recorded_at is not None:
-            self._recorded = max(self._recorded, record.recorded_at)
+        self._take(pnl)
+
+    def _pop(self) -> tuple[tuple[int, str], Settled, float]:
+        key, row, pnl = self._keys.pop(), self._rows.pop(), self._give_back()
+        for places in self._groups.values():
+            del places[bisect_left(places, len(self._rows)) :]
+        return key, row, pnl
 
     def _take(self, pnl: float) -> None:
         """Keep what the last decision came to."""
         self._pnl.append(pnl)
+
+    def _give_back(self) -> float:
+        """Undo the last `_take`; return what was taken."""
+        return self._pnl.pop()
 
 
 class ShuffledLedger(Ledger):
@@ -172,25 +235,59 @@ class ShuffledLedger(Ledger):
 
     Parameters
     ----------
-    memory, namespace
+    memory, namespace, recorded_by
         See `Ledger`.
     seed
-        Of the permutation.
+        Of the permutation, a whole number of at least 0.
     """
 
-    def __init__(self, memory: MemorySystem, namespace: str = SWARM, *, seed: int = 0) -> None:
-        self._seed = seed
-        super().__init__(memory, namespace)
-
-    def _begin(self) -> None:
-        super()._begin()
-        self._rng = np.random.default_rng(self._seed)
+    def __init__(
+        self,
+        memory: MemorySystem,
+        namespace: str = SWARM,
+        *,
+        seed: int = 0,
+        recorded_by: datetime | int | None = None,
+    ) -> None:
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            msg = f"seed={shown(seed)}: give a whole number of at least 0"
+            raise ValueError(msg)
+        self._rng = np.random.default_rng(seed)
+        # With whom the n-th trades: told by the seed alone, so that a shuffle can be undone.
+        self._partners: list[int] = []
+        super().__init__(memory, namespace, recorded_by=recorded_by)
 
     def _take(self, pnl: float) -> None:
         self._pnl.append(pnl)
-        other = int(self._rng.integers(len(self._pnl)))
+        if len(self._partners) < len(self._pnl):
+            self._partners.append(int(self._rng.integers(len(self._pnl))))
+        self._trade()
+
+    def _give_back(self) -> float:
+        self._trade()
+        return self._pnl.pop()
+
+    def _trade(self) -> None:
+        other = self._partners[len(self._pnl) - 1]
         self._pnl[-1], self._pnl[other] = self._pnl[other], self._pnl[-1]
 
 
 def _is_of(row: Settled, of: dict[str, str | None]) -> bool:
     return all(getattr(row, name) == value for name, value in of.items())
+
+
+def _key(raw: RawRecord) -> tuple[int, str]:
+    return raw.known_at, raw.id
+
+
+def _settled(raw: RawRecord) -> Settled:
+    payload = None if raw.payload is None else unpack(raw.payload)
+    told: dict[str, Any] = payload if isinstance(payload, dict) else {}
+    return Settled(
+        trade_id=str(told.get("trade_id", raw.id)),
+        agent=raw.agent_id or "",
+        symbol=raw.symbol or "",
+        regime=raw.regime,
+        event=told.get("event"),
+        known_at=from_micros(raw.known_at),
+    )

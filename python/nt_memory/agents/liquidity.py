@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nt_memory.agents._checks import bounded
 from nt_memory.agents.base import MemoryAwareAgent
 from nt_memory.agents.opinion import Opinion
 
@@ -32,6 +33,9 @@ class LiquidityLimits:
     impact: float = 2.0
     outside: float = 0.1
     confidence: float = 0.55
+
+    def __post_init__(self) -> None:
+        bounded(self, confidence=(0.0, 1.0))
 
 
 class LiquidityAgent(MemoryAwareAgent):

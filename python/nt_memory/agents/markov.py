@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nt_memory.agents._checks import bounded
 from nt_memory.agents.base import MemoryAwareAgent
 from nt_memory.agents.opinion import Opinion
 
@@ -32,6 +33,10 @@ class MarkovLimits:
     samples: int = 30
     confidence: float = 0.45
     most: float = 0.8
+
+    def __post_init__(self) -> None:
+        share = (0.0, 1.0)
+        bounded(self, ("samples",), edge=share, confidence=share, most=share)
 
 
 class MarkovAgent(MemoryAwareAgent):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from nt_memory._shown import shown
+from nt_memory.agents._checks import bounded
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -39,6 +42,12 @@ class Thresholds:
         The same above this win rate.
     large_pnl
         Percent of equity beyond which an outcome counts twice.
+
+    Raises
+    ------
+    ValueError
+        A number is not finite or out of its range, ``poor`` above ``good`` or ``fewest``
+        above ``record``.
     """
 
     illiquidity: float = 2.0
@@ -52,6 +61,17 @@ class Thresholds:
     good: float = 0.6
     good_factor: float = 1.2
     large_pnl: float = 1.0
+
+    def __post_init__(self) -> None:
+        share = (0.0, 1.0)
+        factors = {"poor_factor": (LEAST_FACTOR, 1.0), "good_factor": (1.0, MOST_FACTOR)}
+        bounded(self, ("record", "fewest"), poor=share, good=share, **factors)
+        if self.poor > self.good:
+            msg = f"poor={shown(self.poor)}: give no more than good, {self.good:g}"
+            raise ValueError(msg)
+        if self.fewest > self.record:
+            msg = f"fewest={shown(self.fewest)}: give no more than record, {self.record}"
+            raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True)

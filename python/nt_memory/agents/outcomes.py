@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,22 +15,30 @@ from nt_memory._remembering import raws_of
 from nt_memory._retrying import retried
 from nt_memory._shown import shown
 from nt_memory._values import finite
-from nt_memory._walking import walk
+from nt_memory.agents._checks import text, whole
 from nt_memory.agents.ledger import OUTCOME
 from nt_memory.agents.opinion import SIGNAL
 from nt_memory.agents.trading_item import TradingMemoryItem
 from nt_memory.clock import to_micros
-from nt_memory.errors import ConflictError, RecordNotFoundError
-from nt_memory.filters import Filter, ne
-from nt_memory.records import Outcome, Record
-from nt_memory.store import ExpectNew, Op, Query, Settle, Write
+from nt_memory.errors import ConflictError, ForgottenError, RecordNotFoundError, SettledError
+from nt_memory.filters import Filter, ge
+from nt_memory.records import Record
+from nt_memory.store import ExpectNew, Op, RawOutcome, Settle, Write
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from nt_memory.agents.trading_memory import TradingMemoryStore
     from nt_memory.market import BarSeries
+    from nt_memory.store import RawRecord
     from nt_memory.system import MemorySystem
+
+
+# Decisions that have taken a side, and those that are settled: a return is never below -1.
+_SIDES = Filter(kind=SIGNAL, attributes={"direction": [1.0, -1.0]})
+_SETTLED = Filter(reward=ge(-1e300))
+# Longer symbols are told apart by a digest.
+_LONGEST = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +54,9 @@ class Result:
 
     def __post_init__(self) -> None:
         finite("pnl", self.pnl)
-        if not isinstance(self.trade_id, str) or not self.trade_id:
-            msg = f"trade_id={shown(self.trade_id)}: give a text that is not empty"
-            raise ValueError(msg)
+        text("symbol", self.symbol)
+        text("trade_id", self.trade_id)
+        to_micros(self.known_at, "known_at")
         for name in ("entry_price", "exit_price"):
             if finite(name, getattr(self, name)) <= 0.0:
                 msg = f"{name}={shown(getattr(self, name))}: give a price above 0"
@@ -63,7 +73,11 @@ def decision_id(agent: str, symbol: str, at: datetime) -> str:
 
     A decision that is made again, after a restart for one, is a version of the same record.
     """
-    return f"{agent}.{quote(symbol, safe='')[:64]}.{to_micros(at)}"
+    # Without a dot, so that no two pairs of agent and symbol read the same.
+    name = quote(symbol, safe="").replace(".", "%2E")
+    if len(name) > _LONGEST:
+        name = f"{name[:24]}~{hashlib.blake2b(symbol.encode(), digest_size=12).hexdigest()}"
+    return f"{agent}.{name}.{to_micros(at, 'bar_time')}"
 
 
 def outcome_ops(
@@ -72,15 +86,29 @@ def outcome_ops(
     """Return the batch that remembers an outcome, and settles the decision where it is there.
 
     It is refused where the outcome is there already.
+
+    Raises
+    ------
+    ValueError
+        The decision is about another symbol.
+    ForgottenError
+        The decision was forgotten.
     """
     trade_id = result.trade_id
     ops: list[Op] = [ExpectNew(outcome_id(trade_id))]
     told: dict[str, Any] = {}
-    decided = _decided(memory, store.namespace, trade_id)
-    if decided is not None:
-        outcome = Outcome(result.pnl / 100.0, known_at=result.known_at)
-        ops.append(Settle(trade_id, outcome.to_raw()))
-        told = {name: decided.payload[name] for name in ("event", "direction")}
+    made = _decided(memory, store.namespace, trade_id)
+    if made:
+        if made[-1].symbol != result.symbol:
+            msg = f"symbol={shown(result.symbol)}: {trade_id} is about {shown(made[-1].symbol)}"
+            raise ValueError(msg)
+        known_at = to_micros(result.known_at)
+        # What was hidden after that stays as it is; its outcome has a record all the same.
+        if not made[0].known_at <= known_at < made[-1].known_at:
+            ops.append(Settle(trade_id, RawOutcome(result.pnl / 100.0, known_at)))
+        payload = Record.from_raw(made[-1]).payload
+        kept = payload if isinstance(payload, Mapping) else {}
+        told = {name: kept[name] for name in ("event", "direction") if name in kept}
     event = told.get("event")
     word = "win" if result.pnl > 0.0 else "loss"
     item = TradingMemoryItem(
@@ -99,18 +127,18 @@ def outcome_ops(
         result.known_at,
         outcome_id(trade_id),
     )
-    regime = None if decided is None else decided.regime
+    regime = made[-1].regime if made else None
     return [*ops, *map(Write, raws_of(memory, [store.record(item, regime=regime)]))]
 
 
-def _decided(memory: MemorySystem, namespace: str, trade_id: str) -> Record | None:
-    """Return a decision as it was made; None for a trade that was decided elsewhere."""
+def _decided(memory: MemorySystem, namespace: str, trade_id: str) -> list[RawRecord]:
+    """Return the versions of a decision; none for a trade that was decided elsewhere."""
     try:
-        raw = memory.store.versions(trade_id)[0]
+        raws = memory.store.versions(trade_id)
     except RecordNotFoundError:
-        return None
-    is_its = raw.kind == SIGNAL and raw.namespace == namespace
-    return Record.from_raw(raw) if is_its else None
+        return []
+    is_its = raws[0].kind == SIGNAL and raws[0].namespace == namespace
+    return raws if is_its else []
 
 
 class _Open(NamedTuple):
@@ -147,21 +175,23 @@ class Settlement:
         holding: int,
         large_pnl: float = 1.0,
     ) -> None:
-        if isinstance(holding, bool) or not isinstance(holding, int) or holding < 1:
-            msg = f"holding={shown(holding)}: give a whole number of bars, at least 1"
-            raise ValueError(msg)
         self._memory = memory
-        self._stores = stores
-        self._holding = holding
-        self._large_pnl = large_pnl
-        self._open: dict[str, list[_Open]] | None = None
+        self._stores = dict(stores)
+        self._holding = whole("holding", holding)
+        self._large_pnl = finite("large_pnl", large_pnl, 0.0)
+        # By symbol, by id; None where it has to be read.
+        self._open: dict[str, dict[str, _Open]] | None = None
 
     def opened(self, record: Record) -> None:
-        """Take in a decision that was remembered."""
+        """Take in a decision that was remembered; one that was made again takes its place."""
+        if self._open is None or record.agent_id not in self._stores:
+            return
+        waiting = self._open.setdefault(record.symbol or "", {})
+        waiting.pop(record.id, None)
         direction = record.payload["direction"]
-        if self._open is not None and direction and record.agent_id in self._stores:
-            entry = _Open(to_micros(record.event_time), record.id, record.agent_id, direction)
-            self._open.setdefault(record.symbol or "", []).append(entry)
+        if direction:
+            at = to_micros(record.event_time)
+            waiting[record.id] = _Open(at, record.id, record.agent_id, direction)
 
     def settle(self, past: BarSeries) -> int:
         """Settle what the bars of a symbol have ended, in one batch; return how many.
@@ -173,28 +203,30 @@ class Settlement:
     def _settle(self, past: BarSeries) -> int:
         if self._open is None:
             self._open = self._read()
-        waiting = self._open.get(past.symbol, [])
-        ended = [trade for trade in waiting if self._bar(past, trade) is not None]
+        waiting = self._open.get(past.symbol, {})
+        ended = [(trade, bar) for trade in waiting.values() if (bar := self._bar(past, trade))]
         if not ended:
             return 0
-        ops = [op for trade in ended for op in self._ops(past, trade)]
         try:
+            ops = [op for trade, bar in ended for op in self._ops(past, trade, bar)]
             self._memory.store.commit(ops)
-        except ConflictError:
-            self._open = None  # somebody told one of these: what is open is read anew
-            raise
-        self._open[past.symbol] = [trade for trade in waiting if trade not in ended]
+        except (ConflictError, SettledError, ForgottenError) as error:
+            # Somebody told or forgot one of these: what is open is read anew.
+            self._open = None
+            msg = f"what is open of {past.symbol} has changed: {error}"
+            raise ConflictError(msg) from error
+        for trade, _ in ended:
+            del waiting[trade.id]
         return len(ended)
 
     def _bar(self, past: BarSeries, trade: _Open) -> int | None:
-        """Return the bar of a decision where its holding time has ended."""
+        """Return the bar at whose close a decision is left; None where that is yet to come."""
         bar = int(np.searchsorted(past.times, trade.at))
         there = bar + self._holding < len(past) and past.times[bar] == trade.at
-        return bar if there else None
+        return bar + self._holding if there else None
 
-    def _ops(self, past: BarSeries, trade: _Open) -> list[Op]:
-        bar = int(np.searchsorted(past.times, trade.at))
-        leave = bar + self._holding
+    def _ops(self, past: BarSeries, trade: _Open, leave: int) -> list[Op]:
+        bar = leave - self._holding
         result = Result(
             symbol=past.symbol,
             trade_id=trade.id,
@@ -205,16 +237,26 @@ class Settlement:
         )
         return outcome_ops(self._memory, self._stores[trade.agent], result, self._large_pnl)
 
-    def _read(self) -> dict[str, list[_Open]]:
-        """Return the decisions that no outcome is told of, whenever it shows."""
-        found: dict[str, list[_Open]] = {}
-        wanted = Filter(kind=SIGNAL, attributes={"direction": ne(0.0)})
+    def _read(self) -> dict[str, dict[str, _Open]]:
+        """Return the decisions that no outcome is told of, whenever they show."""
+        found: dict[str, dict[str, _Open]] = {}
+        wanted = (_SIDES & ~_SETTLED).tree()
         for agent, store in self._stores.items():
-            query = Query(namespace=store.namespace, filter=wanted.tree(), order_by="event_time")
-            for raw in walk(self._memory.store, query):
-                last = self._memory.store.versions(raw.id)[-1]
-                if last.outcome is None:
-                    direction = raw.attributes["direction"]
-                    entry = _Open(raw.event_time, raw.id, agent, float(str(direction)))
-                    found.setdefault(raw.symbol or "", []).append(entry)
+            for id_ in self._memory.store.select(store.namespace, wanted):
+                # As it was made last: what hides it changes nothing of it.
+                raw = self._memory.store.versions(id_)[-1]
+                if not self._is_told(id_):
+                    direction = float(str(raw.attributes["direction"]))
+                    entry = _Open(raw.event_time, id_, agent, direction)
+                    found.setdefault(raw.symbol or "", {})[id_] = entry
         return found
+
+    def _is_told(self, trade_id: str) -> bool:
+        """Whether an outcome of a trade was told before the trade was."""
+        try:
+            self._memory.store.versions(outcome_id(trade_id))
+        except RecordNotFoundError:
+            return False
+        except ForgottenError:
+            return True
+        return True

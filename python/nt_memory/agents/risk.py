@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nt_memory._remembering import raws_of
 from nt_memory._shown import shown
 from nt_memory._values import finite, pack, unpack
+from nt_memory.agents._checks import text, whole
 from nt_memory.clock import Bars, from_micros, micros, to_micros
+from nt_memory.errors import ConflictError
 from nt_memory.records import Record
-from nt_memory.store import Put, Write
+from nt_memory.store import Expect, Op, Put, Write
 
 if TYPE_CHECKING:
     from nt_memory.clock import Duration
@@ -46,9 +48,7 @@ class RiskLimits:
     least: float = 0.25
 
     def __post_init__(self) -> None:
-        if isinstance(self.losses, bool) or not isinstance(self.losses, int) or self.losses < 1:
-            msg = f"losses={shown(self.losses)}: give a whole number of at least 1"
-            raise ValueError(msg)
+        whole("losses", self.losses)
         micros(self.pause, "pause")
         finite("drawdown", self.drawdown, 0.0, 1.0)
         finite("deepest", self.deepest, 0.0, 1.0)
@@ -72,6 +72,9 @@ class RiskState:
         Nothing is held before; None where it is not paused.
     equity, peak
         The last value told, and the greatest.
+    told
+        When the last outcome that a swarm told of was written, by which commit, and its id:
+        each is told once, also where a process ended in between.
     """
 
     outcomes: int = 0
@@ -79,6 +82,7 @@ class RiskState:
     paused_until: datetime | None = None
     equity: float = 1.0
     peak: float = 1.0
+    told: tuple[int, int, str] = (0, 0, "")
 
     @property
     def drawdown(self) -> float:
@@ -121,20 +125,32 @@ class RiskGuard:
         name: str = "portfolio",
         limits: RiskLimits | None = None,
     ) -> None:
+        if limits is not None and not isinstance(limits, RiskLimits):
+            msg = f"limits={shown(limits)}: give RiskLimits"
+            raise TypeError(msg)
         self._memory = memory
-        self.name = name
+        self.name = text("name", name)
         self.limits = limits or RiskLimits()
+        self._row: bytes | None
         self.state = self._read()
 
     def exposure(self, at: datetime) -> float:
         """Return the share of a decision to take at a time, 0 to 1."""
+        to_micros(at, "at")
         state, limits = self.state, self.limits
         if state.paused_until is not None and at < state.paused_until:
             return 0.0
         beyond = (state.drawdown - limits.drawdown) / (limits.deepest - limits.drawdown)
         return 1.0 - (1.0 - limits.least) * min(max(beyond, 0.0), 1.0)
 
-    def outcome(self, pnl: float, at: datetime, *, equity: float | None = None) -> str | None:
+    def outcome(
+        self,
+        pnl: float,
+        at: datetime,
+        *,
+        equity: float | None = None,
+        told: tuple[int, int, str] | None = None,
+    ) -> str | None:
         """Take in what a trade led to, and return what the guard did about that, where it did.
 
         Outcomes within a pause do not count for a streak.
@@ -147,20 +163,35 @@ class RiskGuard:
             When it was known.
         equity
             Value of the portfolio after it, above 0; None leaves it as it was.
+        told
+            Where the outcome lies in a memory; see `RiskState`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            A number or a time cannot be; nothing was taken in.
+        ConflictError
+            Another guard of this name has taken something in.  What it knows was read:
+            tell this one again.
         """
         finite("pnl", pnl)
+        to_micros(at, "at")
         if equity is not None and finite("equity", equity) <= 0.0:
             msg = f"equity={shown(equity)}: give a value above 0"
             raise ValueError(msg)
         before = self.state
         value = before.equity if equity is None else equity
         state = replace(
-            before, outcomes=before.outcomes + 1, equity=value, peak=max(before.peak, value)
+            before,
+            outcomes=before.outcomes + 1,
+            equity=float(value),
+            peak=max(before.peak, float(value)),
+            told=before.told if told is None else told,
         )
         is_paused = before.paused_until is not None and at < before.paused_until
         streak = 0 if pnl >= 0.0 or is_paused else before.streak + 1
         if streak >= self.limits.losses:
-            until = from_micros(to_micros(at, "at") + micros(self.limits.pause))
+            until = from_micros(to_micros(at) + micros(self.limits.pause))
             why = f"paused after {streak} losses in succession"
             return self._step(replace(state, streak=0, paused_until=until), at, why)
         state = replace(state, streak=streak)
@@ -168,45 +199,56 @@ class RiskGuard:
         if (before.drawdown > limit) != (state.drawdown > limit):
             how = "holds less" if state.drawdown > limit else "holds all again"
             return self._step(state, at, f"{how}: {state.drawdown:.1%} below the peak")
-        self._keep(state)
+        self._keep(state, [])
         return None
 
     def reset(self, at: datetime, why: str = "by hand") -> None:
         """Begin anew: no streak, no pause, and the peak is what the equity is now."""
+        to_micros(at, "at")
+        text("why", why)
         state = self.state
-        anew = RiskState(state.outcomes, equity=state.equity, peak=state.equity)
+        anew = replace(state, streak=0, paused_until=None, peak=state.equity)
         self._step(anew, at, f"reset {why}")
 
     def _step(self, state: RiskState, at: datetime, why: str) -> str:
-        if self._memory is not None:
-            step = Record(
-                namespace=NAMESPACE,
-                kind=KIND,
-                event_time=at,
-                text=f"{self.name} {why}",
-                attributes={"guard": self.name},
-                payload={**_plain(state), "why": why},
-            )
-            ops = [Put(NAMESPACE, self.name, pack(_plain(state)))]
-            self._memory.store.commit([*ops, *map(Write, raws_of(self._memory, [step]))])
-        self.state = state
+        """Take in what calls for a step, and write both."""
+        step = Record(
+            namespace=NAMESPACE,
+            kind=KIND,
+            event_time=at,
+            text=f"{self.name} {why}",
+            attributes={"guard": self.name},
+            payload={**_plain(state), "why": why},
+        )
+        self._keep(state, [step])
         return why
 
-    def _keep(self, state: RiskState) -> None:
-        """Take in what calls for nothing."""
-        if self._memory is not None and state != self.state:
-            self._memory.put(NAMESPACE, self.name, pack(_plain(state)))
+    def _keep(self, state: RiskState, steps: list[Record]) -> None:
+        if self._memory is not None:
+            row = pack(_plain(state))
+            mine: list[Op] = [
+                Expect(NAMESPACE, self.name, self._row),
+                Put(NAMESPACE, self.name, row),
+            ]
+            try:
+                self._memory.store.commit([*mine, *map(Write, raws_of(self._memory, steps))])
+            except ConflictError:
+                self.state = self._read()
+                raise
+            self._row = row
         self.state = state
 
     def _read(self) -> RiskState:
-        row = None if self._memory is None else self._memory.get(NAMESPACE, self.name)
-        if row is None:
+        self._row = None if self._memory is None else self._memory.get(NAMESPACE, self.name)
+        if self._row is None:
             return RiskState()
-        told = unpack(row)
+        told = unpack(self._row)
         until = told["paused_until"]
-        return RiskState(**{**told, "paused_until": None if until is None else from_micros(until)})
+        told["paused_until"] = None if until is None else from_micros(until)
+        return RiskState(**{**told, "told": tuple(told["told"])})
 
 
-def _plain(state: RiskState) -> dict[str, float | int | None]:
+def _plain(state: RiskState) -> dict[str, Any]:
     until = state.paused_until
-    return {**asdict(state), "paused_until": None if until is None else to_micros(until)}
+    plain = {**asdict(state), "told": list(state.told)}
+    return {**plain, "paused_until": None if until is None else to_micros(until)}

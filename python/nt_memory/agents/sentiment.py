@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nt_memory.agents._checks import bounded
 from nt_memory.agents.base import MemoryAwareAgent
 from nt_memory.agents.opinion import Opinion
 
@@ -36,6 +37,10 @@ class SentimentLimits:
     confidence: float = 0.5
     a_deviation: float = 0.1
     most: float = 0.8
+
+    def __post_init__(self) -> None:
+        share = (0.0, 1.0)
+        bounded(self, wild_factor=share, confidence=share, most=share)
 
 
 class SentimentAgent(MemoryAwareAgent):

@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
+from nt_memory._retrying import retried
 from nt_memory._shown import shown
-from nt_memory.agents.composer import AgentVote, Composer, Decision
+from nt_memory.agents._checks import GROUPS, checked_features, text, whole
+from nt_memory.agents._decided import SwarmDecision, act_of, decision_of, kept
+from nt_memory.agents.base import MemoryAwareAgent
+from nt_memory.agents.composer import AgentVote, Composer, checked_vote
 from nt_memory.agents.hedge import HedgeAgent
-from nt_memory.agents.ledger import Ledger
+from nt_memory.agents.ledger import OUTCOME, Ledger
 from nt_memory.agents.liquidity import LiquidityAgent
 from nt_memory.agents.markov import MarkovAgent
-from nt_memory.agents.opinion import DIRECTIONS, SIGNAL, Act
+from nt_memory.agents.opinion import SIGNAL
 from nt_memory.agents.outcomes import Settlement, decision_id
 from nt_memory.agents.sentiment import SentimentAgent
 from nt_memory.agents.trading_item import TradingMemoryItem
 from nt_memory.agents.trading_memory import TradingMemoryStore
 from nt_memory.agents.wyckoff import WyckoffAgent
+from nt_memory.clock import from_micros
+from nt_memory.filters import Filter, ge, lt
+from nt_memory.market import BarSeries
 from nt_memory.records import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from nt_memory.agents.base import MemoryAwareAgent
     from nt_memory.agents.features import AgentFeatures
+    from nt_memory.agents.opinion import Act
     from nt_memory.agents.risk import RiskGuard
-    from nt_memory.market import BarSeries
     from nt_memory.records import Record
+    from nt_memory.store import RawRecord
     from nt_memory.system import MemorySystem
+
+__all__ = ["AGENTS", "Swarm", "SwarmDecision"]
 
 AGENTS: tuple[type[MemoryAwareAgent], ...] = (
     HedgeAgent,
@@ -40,48 +49,9 @@ AGENTS: tuple[type[MemoryAwareAgent], ...] = (
 )
 COMPOSER = "composer"
 ERROR = "agent_error"
+# Letters of an error that are remembered.
+_LONGEST = 500
 _LOG = logging.getLogger("nt_memory.agents")
-
-
-@dataclass(frozen=True, slots=True)
-class SwarmDecision:
-    """What the swarm decided at a close, and how.
-
-    Parameters
-    ----------
-    id
-        Of the record that keeps it.
-    symbol, at, regime
-        About what, when, and in which regime.
-    decision
-        What the votes came to, and each agent's part.
-    exposure
-        Share of it that the guard lets through.
-    acts
-        What each agent said, by name.
-    benched
-        Agents that were not asked, because they had raised.
-    """
-
-    id: str
-    symbol: str
-    at: datetime
-    regime: str | None
-    decision: Decision
-    exposure: float
-    acts: dict[str, Act]
-    benched: tuple[str, ...]
-
-    @property
-    def weight(self) -> float:
-        """Share of the equity to hold from the next open on: -1 (short) to 1."""
-        return self.decision.score * self.exposure
-
-    @property
-    def contributions(self) -> dict[str, float]:
-        """Each agent's part of the weight; they add up to it."""
-        parts = self.decision.contributions
-        return {agent: part * self.exposure for agent, part in parts.items()}
 
 
 class Swarm:
@@ -89,7 +59,8 @@ class Swarm:
 
     At each close it settles what has ended, lets each agent perceive and act, composes the
     votes, asks the guard and remembers all of it in one batch.  What it goes by is in the
-    memory: another swarm on it goes on where this one ended.
+    memory: another swarm on it goes on where this one ended.  What was decided about a bar
+    stays decided: asked again, it says the same and writes nothing.
 
     Parameters
     ----------
@@ -106,7 +77,24 @@ class Swarm:
     guard
         Between a decision and the position; None lets all through.
     bench
-        Decisions that an agent sits out after it has raised.
+        Decisions about a symbol that an agent sits out after it has raised at one.
+
+    Raises
+    ------
+    ValueError, TypeError
+        There is no agent, two have one name or one is called "composer", or a number cannot be.
+
+    Examples
+    --------
+    >>> from nt_memory import FeatureTable, MemorySystem, Swarm
+    >>> from nt_memory.backtest import load_sp500
+    >>> bars = load_sp500()
+    >>> table = FeatureTable(bars)
+    >>> with MemorySystem(":memory:") as memory:
+    ...     swarm = Swarm(memory)
+    ...     made = swarm.decide(bars.head(601), table.at(600))
+    ...     made == swarm.decided(bars.symbol, bars.closed_at(600))
+    True
     """
 
     def __init__(
@@ -126,28 +114,35 @@ class Swarm:
             agent(memory, ledger=self.ledger) if isinstance(agent, type) else agent
             for agent in agents
         ]
+        for agent in made:
+            if not isinstance(agent, MemoryAwareAgent):
+                msg = f"agents: {shown(agent)} is no MemoryAwareAgent"
+                raise TypeError(msg)
         self.agents = {agent.agent_id: agent for agent in made}
         if len(self.agents) < len(made) or not made or COMPOSER in self.agents:
-            msg = f"agents={shown([agent.agent_id for agent in made])}: give each a name of its own"
+            names = shown([agent.agent_id for agent in made])
+            msg = f"agents={names}: give at least one, each with a name of its own"
             raise ValueError(msg)
-        if isinstance(bench, bool) or not isinstance(bench, int) or bench < 0:
-            msg = f"bench={shown(bench)}: give a whole number of decisions"
-            raise ValueError(msg)
+        self._bench = whole("bench", bench, 0)
         self.composer = composer or Composer(self.ledger)
         self.guard = guard
-        self._bench = bench
-        self._benched: dict[str, int] = {}
         # The swarm's own decisions lie beside those of its agents.
         self._store = TradingMemoryStore(memory, agent_id=COMPOSER, max_items=100_000)
         stores = {name: agent.memory for name, agent in self.agents.items()}
         self._settlement = Settlement(memory, {**stores, COMPOSER: self._store}, holding=holding)
         self._holding = holding
+        # By symbol: the last decision, and how many more each agent sits out.
+        self._sitting: dict[str, tuple[datetime, dict[str, int]]] = {}
+        self._is_guard_told = False
 
     def settle(self, past: BarSeries) -> int:
         """Settle what the bars of a symbol have ended; return how many decisions those were."""
+        _checked(past)
         settled = self._settlement.settle(past)
-        if self.guard is not None and len(past):
-            self._guard(self.guard, past.closed_at(-1))
+        if self.guard is not None and (settled or not self._is_guard_told):
+            self._is_guard_told = False
+            retried(partial(self._tell, self.guard))
+            self._is_guard_told = True
         return settled
 
     def decide(
@@ -166,97 +161,171 @@ class Swarm:
 
         Raises
         ------
-        ValueError
-            There is no bar.
+        ValueError, TypeError
+            There is no bar, or a feature, the symbol or the regime cannot be; nothing was
+            changed.
         """
-        if not len(past):
-            msg = f"past: {past.symbol} has no bars yet; ask again after its first close"
-            raise ValueError(msg)
+        at, symbol = _last_close(past), text("symbol", past.symbol)
+        checked_features(features)
+        if regime is not None:
+            text("regime", regime)
         self.settle(past)
-        at, symbol = past.closed_at(-1), past.symbol
-        records: list[Record] = []
-        acts: dict[str, Act] = {}
-        benched = tuple(name for name in self.agents if self._benched.get(name, 0) > 0)
-        for name, agent in self.agents.items():
-            if name in benched:
-                self._benched[name] -= 1
-                continue
-            try:
-                found = agent.notes(symbol, at, _group(features, agent.name))
-                thought = agent.think(symbol, at, _group(features, agent.name), regime)
-            except Exception as error:  # noqa: BLE001 (the others go on)
-                records.append(self._failed(agent, symbol, at, error))
-                continue
-            records += [*found, thought.record]
-            acts[name] = thought.act
-        votes = [
-            AgentVote(act.signal, act.confidence, name, act.context["factor"])
-            for name, act in acts.items()
-        ]
-        decision = self.composer.decide(votes, symbol=symbol, regime=regime, at=at)
+        before = self.decided(symbol, at)
+        if before is not None:
+            return before
+        bench = self._benched(symbol, at)
+        # Nothing is written before all have said what they say.
+        with self.ledger.resting(at):
+            acts, votes, records = self._ask(symbol, at, features, regime, bench)
+            decision = self.composer.decide(votes, symbol=symbol, regime=regime, at=at)
         exposure = 1.0 if self.guard is None else self.guard.exposure(at)
-        made = SwarmDecision(
-            decision_id(COMPOSER, symbol, at), symbol, at, regime, decision, exposure, acts, benched
+        id_ = decision_id(COMPOSER, symbol, at)
+        made = SwarmDecision(id_, symbol, at, regime, decision, exposure, acts, tuple(bench))
+        raised = [name for name in self.agents if name not in acts and name not in bench]
+        after = {name: left - 1 for name, left in bench.items()} | dict.fromkeys(
+            raised, self._bench
         )
-        records.append(self._record(made))
+        after = {name: left for name, left in after.items() if left}
+        records.append(self._record(made, after))
         self._memory.remember_many(records)
+        self._sitting[symbol] = at, after
         for record in records:
             if record.kind == SIGNAL:
                 self._settlement.opened(record)
         return made
 
-    def _record(self, made: SwarmDecision) -> Record:
+    def _ask(
+        self,
+        symbol: str,
+        at: datetime,
+        features: AgentFeatures,
+        regime: str | None,
+        bench: dict[str, int],
+    ) -> tuple[dict[str, Act], list[AgentVote], list[Record]]:
+        """Return what each agent that is not benched says, and what is to be written of it."""
+        acts: dict[str, Act] = {}
+        votes: list[AgentVote] = []
+        records: list[Record] = []
+        for name, agent in self.agents.items():
+            if name in bench:
+                continue
+            told = _group(features, agent.name)
+            try:
+                found = agent.notes(symbol, at, told)
+                act, record = agent.think(symbol, at, told, regime)
+                factor = act.context["factor"]
+                votes.append(checked_vote(AgentVote(act.signal, act.confidence, name, factor)))
+            except Exception as error:  # noqa: BLE001 (the others go on)
+                records.append(self._failed(agent, symbol, at, error))
+                continue
+            records += [*found, record]
+            acts[name] = act
+        return acts, votes, records
+
+    def decided(self, symbol: str, at: datetime) -> SwarmDecision | None:
+        """Return what was decided about a symbol at a close; None where nothing was.
+
+        Raises
+        ------
+        ForgottenError
+            It was forgotten.
+        """
+        found = self._memory.get_record(decision_id(COMPOSER, symbol, at), as_of=at)
+        if found is None:
+            return None
+        acts = {}
+        for name, id_ in found.payload["acts"].items():
+            record = self._memory.get_record(id_, as_of=at)
+            if record is not None:
+                acts[name] = act_of(record)
+        return decision_of(found, acts)
+
+    def _record(self, made: SwarmDecision, bench: dict[str, int]) -> Record:
         decision = made.decision
-        told: dict[str, Any] = {
-            "signal": decision.signal,
-            "direction": float(DIRECTIONS[decision.signal]),
-            "event": None,
-            "score": decision.score,
-            "exposure": made.exposure,
-            "weight": made.weight,
-            "contributions": made.contributions,
-            "records": {name: each.weight for name, each in decision.records.items()},
-            "benched": list(made.benched),
-            "why": decision.why,
-        }
         content = f"decided {decision.signal} ({decision.score:+.2f}): {decision.why}"
-        confidence = min(decision.confidence, 1.0)
         item = TradingMemoryItem(
-            SIGNAL, content, confidence, made.symbol, told, made.at, id=made.id
+            SIGNAL, content, decision.confidence, made.symbol, kept(made, bench), made.at, made.id
         )
         votes = tuple(act.context["trade_id"] for act in made.acts.values())
-        cites = Provenance(writer=COMPOSER, parents=votes)
-        return self._store.record(item, confidence=confidence, regime=made.regime, provenance=cites)
+        return self._store.record(
+            item,
+            confidence=decision.confidence,
+            regime=made.regime,
+            provenance=Provenance(writer=COMPOSER, parents=votes),
+        )
+
+    def _benched(self, symbol: str, at: datetime) -> dict[str, int]:
+        """Return how many decisions about a symbol agents still sit out."""
+        last, bench = self._sitting.get(symbol, (at, {}))
+        if last < at:
+            return bench
+        found = self._memory.recall(
+            namespace=self._store.namespace,
+            filter=Filter(kind=SIGNAL, symbol=symbol, event_time=lt(at)),
+            as_of=at,
+            top_k=1,
+            order_by="-event_time",
+            log=False,
+        )
+        return {} if not found.hits else dict(found.hits[0].record.payload["bench"])
 
     def _failed(
         self, agent: MemoryAwareAgent, symbol: str, at: datetime, error: Exception
     ) -> Record:
-        """Bench an agent that raised, and tell it."""
+        """Tell that an agent raised."""
         name = agent.agent_id
-        self._benched[name] = self._bench
         _LOG.warning(
             "%s raised at %s and sits out %d decisions", name, at, self._bench, exc_info=error
         )
-        content = f"{name} raised {type(error).__name__}: {error}"
+        content = f"{name} raised {type(error).__name__}: {error}"[:_LONGEST]
         told = {"error": type(error).__name__, "bench": self._bench}
         item = TradingMemoryItem(ERROR, content, 2.0, symbol, told, at)
-        return agent.memory.record(item)
+        id_ = f"error-{decision_id(name, symbol, at)}"
+        return agent.memory.record(item, id=id_)
 
-    def _guard(self, guard: RiskGuard, at: datetime) -> None:
-        """Tell the guard what has become known of the swarm's decisions since it was last told."""
-        trades = self.ledger.trades(at, agent=COMPOSER)
-        for trade, pnl in trades[guard.state.outcomes :]:
-            raw = self._memory.store.versions(trade.trade_id)[0]
-            weight = abs(float(str(raw.attributes["weight"])))
+    def _tell(self, guard: RiskGuard) -> None:
+        """Tell a guard the outcomes that were written since it was last told, each once."""
+        for raw in self._untold(guard.state.told):
+            decided = self._memory.store.versions(raw.id.removeprefix("outcome-"))[-1]
+            weight = abs(float(str(decided.attributes["weight"])))
+            if not weight:
+                continue  # what was not held has not lost
+            pnl = float(str(raw.attributes["pnl"]))
             # One of as many sleeves as the holding time has bars.
             earned = weight * pnl / 100.0 / self._holding
             equity = guard.state.equity * max(1.0 + earned, 1e-9)
-            guard.outcome(pnl, trade.known_at, equity=equity)
+            told = raw.recorded_at, raw.commit, raw.id
+            guard.outcome(pnl, from_micros(raw.known_at), equity=equity, told=told)
+
+    def _untold(self, told: tuple[int, int, str]) -> list[RawRecord]:
+        """Return the outcomes of the swarm's decisions that lie behind one, as they were written.
+
+        In that order, and not in that of their times: what is written later never comes before.
+        """
+        store = self._memory.store
+        wanted = Filter(kind=OUTCOME, recorded_at=ge(from_micros(told[0])))
+        ids = store.select(self._store.namespace, wanted.tree())
+        found = [store.versions(id_)[0] for id_ in ids]
+        behind = [raw for raw in found if (raw.recorded_at, raw.commit, raw.id) > told]
+        return sorted(behind, key=lambda raw: (raw.commit, raw.id))
+
+
+def _checked(past: BarSeries) -> None:
+    if not isinstance(past, BarSeries):
+        msg = f"past={shown(past)}: give a BarSeries"
+        raise TypeError(msg)
+
+
+def _last_close(past: BarSeries) -> datetime:
+    _checked(past)
+    if not len(past):
+        msg = f"past: {past.symbol} has no bars yet; ask again after its first close"
+        raise ValueError(msg)
+    return past.closed_at(-1)
 
 
 def _group(features: AgentFeatures, name: str) -> AgentFeatures:
     """Return what an agent looks at, so that not all of them take note of one thing."""
-    groups = {"hedge", "liquidity", "sentiment", "wyckoff", "markov"}
-    if name not in groups:
+    if name not in GROUPS:
         return features
     return {name: features[name]} if name in features else {}  # type: ignore[misc]

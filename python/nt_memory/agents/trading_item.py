@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nt_memory._shown import shown
 from nt_memory._values import finite, mapping
+from nt_memory.agents._checks import text
 from nt_memory.clock import to_micros
 
 if TYPE_CHECKING:
@@ -54,10 +55,10 @@ class TradingMemoryItem:
 
     def __post_init__(self) -> None:
         for name in ("kind", "content", "symbol"):
-            value = getattr(self, name)
-            if not isinstance(value, str) or not value.strip():
-                msg = f"{name}={shown(value)}: give a text that is not empty"
-                raise ValueError(msg)
+            text(name, getattr(self, name))
+        if not isinstance(self.id, str):
+            msg = f"id={shown(self.id)}: give a text"
+            raise TypeError(msg)
         object.__setattr__(self, "score", finite("score", self.score, 0.0))
         object.__setattr__(self, "metadata", dict(mapping("metadata", self.metadata)))
         if self.timestamp is not None:
@@ -81,11 +82,13 @@ class TradingMemoryItem:
     def from_record(cls, record: Record) -> TradingMemoryItem:
         """Return the item that a record of a `TradingMemoryStore` holds."""
         metadata = record.payload if isinstance(record.payload, Mapping) else {}
+        # What somebody else wrote there may have no words, or those of nobody.
+        words, symbol = record.text or "", record.symbol or ""
         return cls(
-            kind=record.kind,
-            content=record.text or record.kind,
+            kind=record.kind if record.kind.strip() else "other",
+            content=words if words.strip() else record.kind.strip() or "other",
             score=record.importance,
-            symbol=record.symbol or "SPY",
+            symbol=symbol if symbol.strip() else "SPY",
             metadata=metadata,
             timestamp=record.event_time,
             id=record.id,

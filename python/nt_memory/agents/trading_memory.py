@@ -15,8 +15,10 @@ from nt_memory._retrying import retried
 from nt_memory._shown import shown
 from nt_memory._values import finite
 from nt_memory._walking import walk
+from nt_memory.agents._checks import text, whole
 from nt_memory.agents.trading_item import TradingMemoryItem, TradingSummary
 from nt_memory.clock import Bars, micros, to_micros
+from nt_memory.errors import ForgottenError
 from nt_memory.experience._places import agent_namespace
 from nt_memory.filters import Filter
 from nt_memory.recall import Weights
@@ -86,11 +88,8 @@ class TradingMemoryStore:
         if micros(half_life, "half_life") == 0:
             msg = f"half_life={shown(half_life)}: give a duration longer than zero"
             raise ValueError(msg)
-        if isinstance(max_items, bool) or not isinstance(max_items, int) or max_items < 1:
-            msg = f"max_items={shown(max_items)}: give a whole number of at least 1"
-            raise ValueError(msg)
         self.half_life = half_life
-        self.max_items = max_items
+        self.max_items = whole("max_items", max_items)
         self._counts: dict[str, int] = {}
 
     def add(self, item: TradingMemoryItem) -> str:
@@ -101,7 +100,7 @@ class TradingMemoryStore:
         return self.add_many([item])[0]
 
     def add_many(self, items: Iterable[TradingMemoryItem]) -> list[str]:
-        """Remember several in one batch; return their ids."""
+        """Remember several in one batch, all or none; return their ids."""
         given = list(items)
         ids = self._memory.remember_many([self.record(item) for item in given])
         for symbol, count in Counter(item.symbol for item in given).items():
@@ -115,7 +114,6 @@ class TradingMemoryStore:
             raise TypeError(msg)
         now = self._memory.clock.now()
         at = now if item.timestamp is None else item.timestamp
-        plain = (str, int, float)
         return Record(
             **{
                 "namespace": self.namespace,
@@ -127,9 +125,9 @@ class TradingMemoryStore:
                 "importance": item.score,
                 "text": item.content,
                 "attributes": {
-                    name: float(value) if isinstance(value, int) else value
+                    name: float(value) if isinstance(value, bool) else value
                     for name, value in item.metadata.items()
-                    if isinstance(value, plain)
+                    if isinstance(value, (str, int, float))
                 },
                 "payload": dict(item.metadata),
                 "provenance": Provenance(writer=self.agent_id or "root"),
@@ -158,13 +156,20 @@ class TradingMemoryStore:
             Most of them.
         as_of
             The time asked for; the clock's now by default.
+
+        Raises
+        ------
+        ValueError
+            ``query``, ``kind`` or ``symbol`` is no text, or ``topk`` no whole number.
+        VectorError
+            The memory has no space "text"; see `get_recent`.
         """
         found = self._memory.recall(
-            text=query,
+            text=text("query", query),
             namespace=self.namespace,
             filter=_wanted(kind, symbol),
             as_of=as_of,
-            top_k=topk,
+            top_k=whole("topk", topk),
             half_life=self.half_life,
             weights=WEIGHTS,
         )
@@ -183,7 +188,7 @@ class TradingMemoryStore:
             namespace=self.namespace,
             filter=_wanted(kind, symbol),
             as_of=as_of,
-            top_k=n,
+            top_k=whole("n", n),
             order_by="-event_time",
             log=False,
         )
@@ -225,7 +230,7 @@ class TradingMemoryStore:
     def summarize(self, symbol: str | None = None, lookback_hours: float = 24.0) -> TradingSummary:
         """Count what is remembered of a symbol, or of all."""
         hours = finite("lookback_hours", lookback_hours, 0.0)
-        since = to_micros(self._memory.clock.now()) - micros(hours * 3600.0)
+        since = to_micros(self._memory.clock.now()) - micros(hours * 3600.0, "lookback_hours")
         raws = list(self._raws(symbol))
         recent = [raw for raw in raws if raw.event_time >= since]
         mean = sum(raw.importance for raw in recent) / len(recent) if recent else None
@@ -238,14 +243,18 @@ class TradingMemoryStore:
         For the whole history of a memory, `MemorySystem.export`.
         """
         items = [TradingMemoryItem.from_record(Record.from_raw(raw)) for raw in self._raws()]
-        text = "".join(json.dumps(item.to_json(), allow_nan=False) + "\n" for item in items)
-        Path(path).write_text(text, encoding="utf-8")
+        lines = "".join(json.dumps(item.to_json(), allow_nan=False) + "\n" for item in items)
+        # The file is there when it is whole, and not before.
+        made = Path(f"{path}.part")
+        made.write_text(lines, encoding="utf-8")
+        made.replace(path)
         return len(items)
 
     def load(self, path: str | Path) -> int:
         """Remember the items of a file that `save` wrote; return how many.
 
-        They keep their times and get new ids.
+        They keep their times and get new ids.  So an earlier question finds them, too; ask
+        with ``recorded_by`` for what was held then.
 
         Raises
         ------
@@ -254,8 +263,17 @@ class TradingMemoryStore:
         """
         items = []
         for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
-            items.append(_parsed(line, f"{path}, line {number}"))
+            items.append(self._parsed(line, f"{path}, line {number}"))
         return len(self.add_many(items)) if items else 0
+
+    def _parsed(self, line: str, place: str) -> TradingMemoryItem:
+        try:
+            item = replace(TradingMemoryItem.from_json(json.loads(line)), id="")
+            self.record(item)
+        except (ValueError, TypeError, RecursionError) as error:
+            msg = f"{place}: is no item ({error}); give a file that save() wrote"
+            raise ValueError(msg) from error
+        return item
 
     def _counted(self, symbol: str, added: int) -> None:
         """Count what was added, and bring a symbol back to its cap now and then."""
@@ -297,7 +315,10 @@ class TradingMemoryStore:
         now = to_micros(self._memory.clock.now())
         ops: list[Op] = []
         for id_ in ids:
-            versions = self._memory.store.versions(id_)
+            try:
+                versions = self._memory.store.versions(id_)
+            except ForgottenError:
+                continue  # meanwhile
             ops.append(ExpectUnchanged([id_], versions[-1].commit))
             # What shows later, an outcome to come, is hidden when it does.
             later = [raw for raw in versions if visible_at(raw) > now]
@@ -310,15 +331,7 @@ class TradingMemoryStore:
 
 def _wanted(kind: str | None, symbol: str | None) -> Filter:
     given = {"kind": kind, "symbol": symbol}
-    return Filter(**{name: value for name, value in given.items() if value is not None})
-
-
-def _parsed(line: str, place: str) -> TradingMemoryItem:
-    try:
-        return replace(TradingMemoryItem.from_json(json.loads(line)), id="")
-    except (ValueError, TypeError) as error:
-        msg = f"{place}: is no item ({error}); give a file that save() wrote"
-        raise ValueError(msg) from error
+    return Filter(**{name: text(name, value) for name, value in given.items() if value is not None})
 
 
 def _hidden(raw: RawRecord, at: int) -> RawRecord:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nt_memory.agents._checks import bounded
 from nt_memory.agents.base import MemoryAwareAgent
 from nt_memory.agents.opinion import Opinion
 from nt_memory.agents.trading_item import TradingMemoryItem
@@ -33,6 +34,10 @@ class WyckoffLimits:
     event_confidence: float = 0.7
     flow_confidence: float = 0.55
     event_score: float = 1.5
+
+    def __post_init__(self) -> None:
+        share = (0.0, 1.0)
+        bounded(self, accumulation=share, event_confidence=share, flow_confidence=share)
 
 
 class WyckoffAgent(MemoryAwareAgent):

@@ -1,0 +1,102 @@
+"""Checks that the agents share."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from nt_memory._shown import shown
+from nt_memory._values import finite, mapping
+from nt_memory.agents.features.types import (
+    HedgeFeatures,
+    LiquidityFeatures,
+    MarkovFeatures,
+    SentimentFeatures,
+    VolumeProfile,
+    WyckoffFeatures,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nt_memory.agents.features import AgentFeatures
+
+GROUPS: Mapping[str, type] = {
+    "hedge": HedgeFeatures,
+    "liquidity": LiquidityFeatures,
+    "sentiment": SentimentFeatures,
+    "wyckoff": WyckoffFeatures,
+    "markov": MarkovFeatures,
+}
+_TEXTS = frozenset({"state"})
+
+
+def whole(name: str, value: object, least: int = 1) -> int:
+    """Return a whole number of at least so many.
+
+    Raises
+    ------
+    ValueError
+        It is something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        msg = f"{name}={shown(value)}: give a whole number of at least {least}"
+        raise ValueError(msg)
+    return value
+
+
+def text(name: str, value: object) -> str:
+    """Return a text that is not empty.
+
+    Raises
+    ------
+    ValueError
+        It is something else.
+    """
+    if not isinstance(value, str) or not value.strip():
+        msg = f"{name}={shown(value)}: give a text that is not empty"
+        raise ValueError(msg)
+    return value
+
+
+def bounded(
+    limits: Any, counts: tuple[str, ...] = (), **ranges: tuple[float, float] | None
+) -> None:
+    """Check the numbers of a dataclass: whole ones, those of a range, all others at least 0."""
+    for field in fields(limits):
+        value = getattr(limits, field.name)
+        if field.name in counts:
+            whole(field.name, value)
+        else:
+            finite(field.name, value, *(ranges.get(field.name) or (0.0,)))
+
+
+def checked_features(features: AgentFeatures) -> AgentFeatures:
+    """Return features whose groups are whole and whose numbers are finite.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A group or a value is missing, unknown or no number; it is named.
+    """
+    for group, told in mapping("features", features).items():
+        if group not in GROUPS:
+            msg = f"features[{shown(group)}]: give some of {', '.join(GROUPS)}"
+            raise ValueError(msg)
+        _checked(f"features['{group}']", told, GROUPS[group])
+    return features
+
+
+def _checked(name: str, told: object, wanted: type) -> None:
+    given = mapping(name, told)
+    for field in wanted.__annotations__:
+        if field not in given:
+            msg = f"{name}[{field!r}] is missing: give it, or leave the whole group out"
+            raise ValueError(msg)
+        place, value = f"{name}[{field!r}]", given[field]
+        if field == "volume_profile":
+            _checked(place, value, VolumeProfile)
+        elif field in _TEXTS:
+            text(place, value)
+        else:
+            finite(place, value)
