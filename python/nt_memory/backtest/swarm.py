@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nt_memory.agents.composer import AgentVote, Composer
 from nt_memory.agents.features import FeatureTable
+from nt_memory.agents.hedge import HedgeAgent
 from nt_memory.agents.ledger import ShuffledLedger
 from nt_memory.agents.swarm import AGENTS, Swarm
 from nt_memory.backtest.settings import MEMORY, PLAIN, SHUFFLED
@@ -17,10 +18,11 @@ from nt_memory.regime import RegimeDetectionAgent
 from nt_memory.system import MemorySystem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from nt_memory.agents.base import MemoryAwareAgent
     from nt_memory.agents.composer import Decision
+    from nt_memory.agents.options import OptionChain
     from nt_memory.backtest.market import Market
     from nt_memory.backtest.strategy import Stage, Strategy
 
@@ -34,15 +36,21 @@ class Swarms:
     Parameters
     ----------
     agents
-        Their classes; one alone is studied by itself.
+        Their classes; one alone is studied by itself.  All that bars tell something by
+        default: the hedge agent needs ``chains``.
+    chains
+        Option chains by symbol; see `nt_memory.load_cboe_chain`.
     """
 
-    agents: tuple[type[MemoryAwareAgent], ...] = AGENTS
+    agents: tuple[type[MemoryAwareAgent], ...] = tuple(
+        agent for agent in AGENTS if agent is not HedgeAgent
+    )
+    chains: Mapping[str, Sequence[OptionChain]] = field(default_factory=dict)
 
     @contextmanager
     def __call__(self, stage: Stage) -> Iterator[Mapping[str, Strategy]]:
         """Open empty memories, the first in the stage's folder, and close them in the end."""
-        market = _Told(stage.market)
+        market = _Told(stage.market, self.chains)
         with ExitStack() as opened:
             kept = opened.enter_context(MemorySystem(_config(stage, keeps=True)))
             placebo = opened.enter_context(MemorySystem(_config(stage, keeps=False)))
@@ -91,9 +99,12 @@ class Swarms:
 class _Told:
     """What is known of each symbol at its bars."""
 
-    def __init__(self, market: Market) -> None:
+    def __init__(self, market: Market, chains: Mapping[str, Sequence[OptionChain]]) -> None:
         detector = RegimeDetectionAgent()
-        self.features = {symbol: FeatureTable(market[symbol]) for symbol in market.symbols}
+        self.features = {
+            symbol: FeatureTable(market[symbol], chains.get(symbol, ()))
+            for symbol in market.symbols
+        }
         self.regimes = {
             symbol: [
                 None if label is None else label.value
