@@ -23,6 +23,7 @@ from nt_memory.agents.trading_item import TradingMemoryItem
 from nt_memory.agents.trading_memory import TradingMemoryStore
 from nt_memory.agents.wyckoff import WyckoffAgent
 from nt_memory.clock import from_micros
+from nt_memory.errors import ForgottenError, RecordNotFoundError
 from nt_memory.filters import Filter, ge, lt
 from nt_memory.market import BarSeries
 from nt_memory.records import Provenance
@@ -110,14 +111,7 @@ class Swarm:
     ) -> None:
         self._memory = memory
         self.ledger = ledger or Ledger(memory)
-        made = [
-            agent(memory, ledger=self.ledger) if isinstance(agent, type) else agent
-            for agent in agents
-        ]
-        for agent in made:
-            if not isinstance(agent, MemoryAwareAgent):
-                msg = f"agents: {shown(agent)} is no MemoryAwareAgent"
-                raise TypeError(msg)
+        made = [self._made(agent) for agent in agents]
         self.agents = {agent.agent_id: agent for agent in made}
         if len(self.agents) < len(made) or not made or COMPOSER in self.agents:
             names = shown([agent.agent_id for agent in made])
@@ -134,6 +128,14 @@ class Swarm:
         # By symbol: the last decision, and how many more each agent sits out.
         self._sitting: dict[str, tuple[datetime, dict[str, int]]] = {}
         self._is_guard_told = False
+
+    def _made(self, agent: MemoryAwareAgent | type[MemoryAwareAgent]) -> MemoryAwareAgent:
+        if isinstance(agent, type) and issubclass(agent, MemoryAwareAgent):
+            return agent(self._memory, ledger=self.ledger)
+        if not isinstance(agent, MemoryAwareAgent):
+            msg = f"agents: {shown(agent)} is no MemoryAwareAgent"
+            raise TypeError(msg)
+        return agent
 
     def settle(self, past: BarSeries) -> int:
         """Settle what the bars of a symbol have ended; return how many decisions those were."""
@@ -286,8 +288,7 @@ class Swarm:
     def _tell(self, guard: RiskGuard) -> None:
         """Tell a guard the outcomes that were written since it was last told, each once."""
         for raw in self._untold(guard.state.told):
-            decided = self._memory.store.versions(raw.id.removeprefix("outcome-"))[-1]
-            weight = abs(float(str(decided.attributes["weight"])))
+            weight = self._held(raw.id.removeprefix("outcome-"))
             if not weight:
                 continue  # what was not held has not lost
             pnl = float(str(raw.attributes["pnl"]))
@@ -296,6 +297,14 @@ class Swarm:
             equity = guard.state.equity * max(1.0 + earned, 1e-9)
             told = raw.recorded_at, raw.commit, raw.id
             guard.outcome(pnl, from_micros(raw.known_at), equity=equity, told=told)
+
+    def _held(self, trade_id: str) -> float:
+        """Return the size of the position that a decision took; 0 where nobody knows of one."""
+        try:
+            made = self._memory.store.versions(trade_id)[-1]
+        except (RecordNotFoundError, ForgottenError):
+            return 0.0
+        return abs(float(str(made.attributes.get("weight", 0.0))))
 
     def _untold(self, told: tuple[int, int, str]) -> list[RawRecord]:
         """Return the outcomes of the swarm's decisions that lie behind one, as they were written.
