@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nt_memory._retrying import retried
 from nt_memory._shown import shown
+from nt_memory._walking import walk
 from nt_memory.agents._checks import GROUPS, checked_features, text, whole
 from nt_memory.agents._decided import SwarmDecision, act_of, decision_of, kept
 from nt_memory.agents.base import MemoryAwareAgent
@@ -22,11 +23,12 @@ from nt_memory.agents.sentiment import SentimentAgent
 from nt_memory.agents.trading_item import TradingMemoryItem
 from nt_memory.agents.trading_memory import TradingMemoryStore
 from nt_memory.agents.wyckoff import WyckoffAgent
-from nt_memory.clock import from_micros
+from nt_memory.clock import LAST, from_micros, to_micros
 from nt_memory.errors import ForgottenError, RecordNotFoundError
 from nt_memory.filters import Filter, ge, lt
 from nt_memory.market import BarSeries
 from nt_memory.records import Provenance
+from nt_memory.store import Query
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -311,10 +313,15 @@ class Swarm:
 
         In that order, and not in that of their times: what is written later never comes before.
         """
-        store = self._memory.store
         wanted = Filter(kind=OUTCOME, recorded_at=ge(from_micros(told[0])))
-        ids = store.select(self._store.namespace, wanted.tree())
-        found = [store.versions(id_)[0] for id_ in ids]
+        # Of all times: what is known later was written, too.
+        query = Query(
+            namespace=self._store.namespace,
+            filter=wanted.tree(),
+            as_of=to_micros(LAST),
+            order_by="known_at",
+        )
+        found = walk(self._memory.store, query)
         behind = [raw for raw in found if (raw.recorded_at, raw.commit, raw.id) > told]
         return sorted(behind, key=lambda raw: (raw.commit, raw.id))
 
