@@ -2,17 +2,20 @@
 
 import logging
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from builders import day
+from conftest import open_memory
 from nt_memory import (
     Composer,
     Ledger,
     ManualClock,
     MemoryAwareAgent,
+    MemorySystem,
     Opinion,
     RiskGuard,
     RiskLimits,
@@ -142,6 +145,44 @@ def test_symbols_in_turn_decide_as_each_alone(open_on, quiet):
             for bars in series:
                 made = trading.decide(bars.head(bar + 1), everything(1, bar), "CALM")
                 assert told(made) == alone[bars.symbol][bar]
+
+
+@pytest.mark.parametrize("store_kind", ["native"])
+def test_threads_take_turns(memory, quiet):
+    series = [market(12, seed, f"S{seed}") for seed in range(4)]
+    trading = swarm(memory, guard=None)
+
+    def go(bars):
+        return [
+            told(trading.decide(bars.head(bar + 1), everything(1, bar), "CALM"))
+            for bar in range(12)
+        ]
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(go, series))
+    with open_memory("native", ManualClock(day(10))) as other:
+        trading = swarm(other, guard=None)
+        assert found == [go(bars) for bars in series]
+
+
+def test_a_directory_that_is_opened_again_goes_on(tmp_path, quiet):
+    def days(memory, clock, first, last):
+        trading, made = swarm(memory), []
+        for bar in range(first, last):
+            clock.set(day(bar))
+            made.append(told(trading.decide(BARS.head(bar + 1), everything(1, bar), "CALM")))
+        return made
+
+    clock = ManualClock(day(0))
+    with MemorySystem(tmp_path / "unbroken", clock=clock) as memory:
+        unbroken = days(memory, clock, 0, 12)
+    broken = []
+    clock = ManualClock(day(0))
+    for first in range(0, 12, 3):
+        with MemorySystem(tmp_path / "broken", clock=clock) as memory:
+            broken += days(memory, clock, first, first + 3)
+            assert memory.verify() == []
+    assert broken == unbroken
 
 
 # Agents that raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from nt_memory._retrying import retried
@@ -63,7 +64,7 @@ class Swarm:
     At each close it settles what has ended, lets each agent perceive and act, composes the
     votes, asks the guard and remembers all of it in one batch.  What it goes by is in the
     memory: another swarm on it goes on where this one ended.  What was decided about a bar
-    stays decided: asked again, it says the same and writes nothing.
+    stays decided: asked again, it says the same and writes nothing.  Threads take turns.
 
     Parameters
     ----------
@@ -130,6 +131,7 @@ class Swarm:
         # By symbol: the last decision, and how many more each agent sits out.
         self._sitting: dict[str, tuple[datetime, dict[str, int]]] = {}
         self._is_guard_told = False
+        self._turn = RLock()
 
     def _made(self, agent: MemoryAwareAgent | type[MemoryAwareAgent]) -> MemoryAwareAgent:
         if isinstance(agent, type) and issubclass(agent, MemoryAwareAgent):
@@ -142,12 +144,13 @@ class Swarm:
     def settle(self, past: BarSeries) -> int:
         """Settle what the bars of a symbol have ended; return how many decisions those were."""
         _checked(past)
-        settled = self._settlement.settle(past)
-        if self.guard is not None and (settled or not self._is_guard_told):
-            self._is_guard_told = False
-            retried(partial(self._tell, self.guard))
-            self._is_guard_told = True
-        return settled
+        with self._turn:
+            settled = self._settlement.settle(past)
+            if self.guard is not None and (settled or not self._is_guard_told):
+                self._is_guard_told = False
+                retried(partial(self._tell, self.guard))
+                self._is_guard_told = True
+            return settled
 
     def decide(
         self, past: BarSeries, features: AgentFeatures, regime: str | None = None
@@ -173,10 +176,14 @@ class Swarm:
         checked_features(features)
         if regime is not None:
             text("regime", regime)
-        self.settle(past)
-        before = self.decided(symbol, at)
-        if before is not None:
-            return before
+        with self._turn:
+            self.settle(past)
+            before = self.decided(symbol, at)
+            return self._decide(symbol, at, features, regime) if before is None else before
+
+    def _decide(
+        self, symbol: str, at: datetime, features: AgentFeatures, regime: str | None
+    ) -> SwarmDecision:
         bench = self._benched(symbol, at)
         # Nothing is written before all have said what they say.
         with self.ledger.resting(at):
@@ -232,7 +239,7 @@ class Swarm:
         Raises
         ------
         ForgottenError
-            It was forgotten.
+            It was forgotten, or what an agent said for it.
         """
         found = self._memory.get_record(decision_id(COMPOSER, symbol, at), as_of=at)
         if found is None:
@@ -271,7 +278,8 @@ class Swarm:
             order_by="-event_time",
             log=False,
         )
-        return {} if not found.hits else dict(found.hits[0].record.payload["bench"])
+        kept = found.hits[0].record.payload["bench"] if found.hits else {}
+        return {name: left for name, left in kept.items() if name in self.agents}
 
     def _failed(
         self, agent: MemoryAwareAgent, symbol: str, at: datetime, error: Exception
