@@ -211,14 +211,14 @@ class Mortal:
         return done
 
 
-def trade(kind, seed, count, after=frozenset()):
+def trade(kind, seed, count, after=frozenset(), ledger=Ledger):
     """Trade bar by bar; a swarm that is killed is followed by another at the same bar."""
     series = [market(count, seed + n, symbol) for n, symbol in enumerate(SYMBOLS)]
     clock = ManualClock(day(0))
     decisions, restarts = {}, 0
     with open_memory("native", clock) as memory:
         memory._store = Mortal(memory.store, after)
-        trading = swarm(memory, kind=kind)
+        trading = swarm(memory, kind=kind, ledger=ledger(memory))
         for bar in range(count):
             clock.set(day(bar))
             # The order of symbols is that of the feed.
@@ -228,7 +228,8 @@ def trade(kind, seed, count, after=frozenset()):
                         made = trading.decide(bars.head(bar + 1), everything(seed, bar), "CALM")
                         break
                     except Killed:
-                        trading, restarts = swarm(memory, kind=kind), restarts + 1
+                        trading = swarm(memory, kind=kind, ledger=ledger(memory))
+                        restarts += 1
                 decisions[bars.symbol, bar] = told(made)
         state = replace(trading.guard.state, told=())
         kinds = sorted((record.kind, record.text, record.event_time) for record in memory.records())
@@ -253,9 +254,9 @@ class TellsTwice(Swarm):
         return found
 
 
-def restart_equals_unbroken(kind, seed, count, after):
-    *unbroken, _ = trade(kind, seed, count)
-    *broken, restarts = trade(kind, seed, count, after)
+def restart_equals_unbroken(kind, seed, count, after, ledger=Ledger):
+    *unbroken, _ = trade(kind, seed, count, ledger=ledger)
+    *broken, restarts = trade(kind, seed, count, after, ledger)
     assert broken == unbroken
     assert restarts <= len(after)
 
@@ -264,9 +265,9 @@ kills = st.frozensets(st.integers(1, 80), min_size=1, max_size=12)
 
 
 @FEW
-@given(seeds, kills)
-def test_a_swarm_that_is_killed_after_any_commit_goes_on_as_one_that_was_not(seed, after):
-    restart_equals_unbroken(Swarm, seed, 14, after)
+@given(seeds, kills, st.sampled_from([Ledger, ShuffledLedger]))
+def test_a_swarm_that_is_killed_after_any_commit_goes_on_as_one_that_was_not(seed, after, ledger):
+    restart_equals_unbroken(Swarm, seed, 14, after, ledger)
 
 
 def test_a_swarm_is_killed_by_that_test_after_each_of_its_commits():

@@ -62,6 +62,20 @@ def test_outcomes_are_told_by_agent_symbol_regime_and_event(memory):
     assert (row.trade_id, row.symbol, row.known_at, pnl) == ("a", "SPY", day(1), 1.0)
 
 
+def test_a_ledger_at_rest_tells_one_time_as_it_was(memory):
+    outcome(memory, "hedge", day(2), 2.0, trade_id="a")
+    outcome(memory, "hedge", day(5), 5.0, trade_id="b")
+    ledger = Ledger(memory)
+    with ledger.resting(day(9)):
+        outcome(memory, "hedge", day(6), 6.0, trade_id="c")
+        assert ledger.pnl(day(9)) == [2.0, 5.0]
+        # Another time is read, and the one at rest again after it.
+        assert ledger.pnl(day(3)) == [2.0]
+        assert ledger.pnl(day(9)) == [2.0, 5.0, 6.0]
+    with pytest.raises(ValueError, match="as_of"), ledger.resting(day(9).replace(tzinfo=None)):
+        pass
+
+
 def test_notes_that_are_called_outcomes_are_none(memory):
     store = TradingMemoryStore(memory, agent_id="hedge")
     store.add(TradingMemoryItem("outcome", "went well", timestamp=day(1)))

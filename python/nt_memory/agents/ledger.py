@@ -166,7 +166,7 @@ class Ledger:
 
     def _read(self, at: int) -> None:
         """Tell what was known at a time: take in what is new, or begin anew."""
-        if at == self._resting:
+        if at == self._resting == self._last:
             return
         if self._last is not None and at < self._last:
             self._begin()

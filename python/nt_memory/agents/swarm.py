@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from nt_memory._retrying import retried
 from nt_memory._shown import shown
+from nt_memory._walking import walk
 from nt_memory.agents._checks import GROUPS, checked_features, text, whole
 from nt_memory.agents._decided import SwarmDecision, act_of, decision_of, kept
 from nt_memory.agents.base import MemoryAwareAgent
@@ -22,10 +24,12 @@ from nt_memory.agents.sentiment import SentimentAgent
 from nt_memory.agents.trading_item import TradingMemoryItem
 from nt_memory.agents.trading_memory import TradingMemoryStore
 from nt_memory.agents.wyckoff import WyckoffAgent
-from nt_memory.clock import from_micros
+from nt_memory.clock import LAST, from_micros, to_micros
+from nt_memory.errors import ForgottenError, RecordNotFoundError
 from nt_memory.filters import Filter, ge, lt
 from nt_memory.market import BarSeries
 from nt_memory.records import Provenance
+from nt_memory.store import Query
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +64,7 @@ class Swarm:
     At each close it settles what has ended, lets each agent perceive and act, composes the
     votes, asks the guard and remembers all of it in one batch.  What it goes by is in the
     memory: another swarm on it goes on where this one ended.  What was decided about a bar
-    stays decided: asked again, it says the same and writes nothing.
+    stays decided: asked again, it says the same and writes nothing.  Threads take turns.
 
     Parameters
     ----------
@@ -110,14 +114,7 @@ class Swarm:
     ) -> None:
         self._memory = memory
         self.ledger = ledger or Ledger(memory)
-        made = [
-            agent(memory, ledger=self.ledger) if isinstance(agent, type) else agent
-            for agent in agents
-        ]
-        for agent in made:
-            if not isinstance(agent, MemoryAwareAgent):
-                msg = f"agents: {shown(agent)} is no MemoryAwareAgent"
-                raise TypeError(msg)
+        made = [self._made(agent) for agent in agents]
         self.agents = {agent.agent_id: agent for agent in made}
         if len(self.agents) < len(made) or not made or COMPOSER in self.agents:
             names = shown([agent.agent_id for agent in made])
@@ -134,16 +131,26 @@ class Swarm:
         # By symbol: the last decision, and how many more each agent sits out.
         self._sitting: dict[str, tuple[datetime, dict[str, int]]] = {}
         self._is_guard_told = False
+        self._turn = RLock()
+
+    def _made(self, agent: MemoryAwareAgent | type[MemoryAwareAgent]) -> MemoryAwareAgent:
+        if isinstance(agent, type) and issubclass(agent, MemoryAwareAgent):
+            return agent(self._memory, ledger=self.ledger)
+        if not isinstance(agent, MemoryAwareAgent):
+            msg = f"agents: {shown(agent)} is no MemoryAwareAgent"
+            raise TypeError(msg)
+        return agent
 
     def settle(self, past: BarSeries) -> int:
         """Settle what the bars of a symbol have ended; return how many decisions those were."""
         _checked(past)
-        settled = self._settlement.settle(past)
-        if self.guard is not None and (settled or not self._is_guard_told):
-            self._is_guard_told = False
-            retried(partial(self._tell, self.guard))
-            self._is_guard_told = True
-        return settled
+        with self._turn:
+            settled = self._settlement.settle(past)
+            if self.guard is not None and (settled or not self._is_guard_told):
+                self._is_guard_told = False
+                retried(partial(self._tell, self.guard))
+                self._is_guard_told = True
+            return settled
 
     def decide(
         self, past: BarSeries, features: AgentFeatures, regime: str | None = None
@@ -169,10 +176,14 @@ class Swarm:
         checked_features(features)
         if regime is not None:
             text("regime", regime)
-        self.settle(past)
-        before = self.decided(symbol, at)
-        if before is not None:
-            return before
+        with self._turn:
+            self.settle(past)
+            before = self.decided(symbol, at)
+            return self._decide(symbol, at, features, regime) if before is None else before
+
+    def _decide(
+        self, symbol: str, at: datetime, features: AgentFeatures, regime: str | None
+    ) -> SwarmDecision:
         bench = self._benched(symbol, at)
         # Nothing is written before all have said what they say.
         with self.ledger.resting(at):
@@ -228,7 +239,7 @@ class Swarm:
         Raises
         ------
         ForgottenError
-            It was forgotten.
+            It was forgotten, or what an agent said for it.
         """
         found = self._memory.get_record(decision_id(COMPOSER, symbol, at), as_of=at)
         if found is None:
@@ -267,7 +278,8 @@ class Swarm:
             order_by="-event_time",
             log=False,
         )
-        return {} if not found.hits else dict(found.hits[0].record.payload["bench"])
+        kept = found.hits[0].record.payload["bench"] if found.hits else {}
+        return {name: left for name, left in kept.items() if name in self.agents}
 
     def _failed(
         self, agent: MemoryAwareAgent, symbol: str, at: datetime, error: Exception
@@ -286,8 +298,7 @@ class Swarm:
     def _tell(self, guard: RiskGuard) -> None:
         """Tell a guard the outcomes that were written since it was last told, each once."""
         for raw in self._untold(guard.state.told):
-            decided = self._memory.store.versions(raw.id.removeprefix("outcome-"))[-1]
-            weight = abs(float(str(decided.attributes["weight"])))
+            weight = self._held(raw.id.removeprefix("outcome-"))
             if not weight:
                 continue  # what was not held has not lost
             pnl = float(str(raw.attributes["pnl"]))
@@ -297,15 +308,28 @@ class Swarm:
             told = raw.recorded_at, raw.commit, raw.id
             guard.outcome(pnl, from_micros(raw.known_at), equity=equity, told=told)
 
+    def _held(self, trade_id: str) -> float:
+        """Return the size of the position that a decision took; 0 where nobody knows of one."""
+        try:
+            made = self._memory.store.versions(trade_id)[-1]
+        except (RecordNotFoundError, ForgottenError):
+            return 0.0
+        return abs(float(str(made.attributes.get("weight", 0.0))))
+
     def _untold(self, told: tuple[int, int, str]) -> list[RawRecord]:
         """Return the outcomes of the swarm's decisions that lie behind one, as they were written.
 
         In that order, and not in that of their times: what is written later never comes before.
         """
-        store = self._memory.store
         wanted = Filter(kind=OUTCOME, recorded_at=ge(from_micros(told[0])))
-        ids = store.select(self._store.namespace, wanted.tree())
-        found = [store.versions(id_)[0] for id_ in ids]
+        # Of all times: what is known later was written, too.
+        query = Query(
+            namespace=self._store.namespace,
+            filter=wanted.tree(),
+            as_of=to_micros(LAST),
+            order_by="known_at",
+        )
+        found = walk(self._memory.store, query)
         behind = [raw for raw in found if (raw.recorded_at, raw.commit, raw.id) > told]
         return sorted(behind, key=lambda raw: (raw.commit, raw.id))
 
