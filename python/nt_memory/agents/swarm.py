@@ -18,7 +18,10 @@ from nt_memory.agents.sentiment import SentimentAgent
 from nt_memory.agents.trading_item import TradingMemoryItem
 from nt_memory.agents.trading_memory import TradingMemoryStore
 from nt_memory.agents.wyckoff import WyckoffAgent
-from nt_memory.records import Provenance
+from nt_memory.clock import to_micros
+from nt_memory.filters import Filter
+from nt_memory.records import Provenance, Record
+from nt_memory.store import Query
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
     from nt_memory.agents.features import AgentFeatures
     from nt_memory.agents.risk import RiskGuard
     from nt_memory.market import BarSeries
-    from nt_memory.records import Record
     from nt_memory.system import MemorySystem
 
 AGENTS: tuple[type[MemoryAwareAgent], ...] = (
@@ -40,6 +42,8 @@ AGENTS: tuple[type[MemoryAwareAgent], ...] = (
 )
 COMPOSER = "composer"
 ERROR = "agent_error"
+# Symbols that are decided on at one close, at most, where a bench is read again.
+_AT_ONCE = 1000
 _LOG = logging.getLogger("nt_memory.agents")
 
 
@@ -136,12 +140,13 @@ class Swarm:
         self.composer = composer or Composer(self.ledger)
         self.guard = guard
         self._bench = bench
-        self._benched: dict[str, int] = {}
+        self._benched: dict[str, int] | None = None
         # The swarm's own decisions lie beside those of its agents.
         self._store = TradingMemoryStore(memory, agent_id=COMPOSER, max_items=100_000)
         stores = {name: agent.memory for name, agent in self.agents.items()}
         self._settlement = Settlement(memory, {**stores, COMPOSER: self._store}, holding=holding)
-        self._holding = holding
+        self.holding = holding
+        """Bars from a decision to its outcome."""
 
     def settle(self, past: BarSeries) -> int:
         """Settle what the bars of a symbol have ended; return how many decisions those were."""
@@ -176,6 +181,8 @@ class Swarm:
         at, symbol = past.closed_at(-1), past.symbol
         records: list[Record] = []
         acts: dict[str, Act] = {}
+        if self._benched is None:
+            self._benched = self._read_bench(at)
         benched = tuple(name for name in self.agents if self._benched.get(name, 0) > 0)
         for name, agent in self.agents.items():
             if name in benched:
@@ -185,6 +192,7 @@ class Swarm:
                 found = agent.notes(symbol, at, _group(features, agent.name))
                 thought = agent.think(symbol, at, _group(features, agent.name), regime)
             except Exception as error:  # noqa: BLE001 (the others go on)
+                self._benched[name] = self._bench
                 records.append(self._failed(agent, symbol, at, error))
                 continue
             records += [*found, thought.record]
@@ -217,6 +225,7 @@ class Swarm:
             "contributions": made.contributions,
             "records": {name: each.weight for name, each in decision.records.items()},
             "benched": list(made.benched),
+            "bench": {name: left for name, left in (self._benched or {}).items() if left},
             "why": decision.why,
         }
         content = f"decided {decision.signal} ({decision.score:+.2f}): {decision.why}"
@@ -228,12 +237,29 @@ class Swarm:
         cites = Provenance(writer=COMPOSER, parents=votes)
         return self._store.record(item, confidence=confidence, regime=made.regime, provenance=cites)
 
+    def _read_bench(self, at: datetime) -> dict[str, int]:
+        """Return how long agents still sit out, as the last decision before tells it."""
+        query = Query(
+            namespace=self._store.namespace,
+            filter=Filter(kind=SIGNAL).tree(),
+            as_of=to_micros(at),
+            order_by="-event_time",
+            top_k=_AT_ONCE,
+        )
+        raws = [found.record for found in self._memory.store.vector_search(query).matches]
+        # At one close there is a decision a symbol: the one that was written last.
+        late = max(
+            (raw for raw in raws if raw is not None),
+            key=lambda raw: (raw.event_time, raw.commit),
+            default=None,
+        )
+        return {} if late is None else dict(Record.from_raw(late).payload.get("bench", {}))
+
     def _failed(
         self, agent: MemoryAwareAgent, symbol: str, at: datetime, error: Exception
     ) -> Record:
-        """Bench an agent that raised, and tell it."""
+        """Tell that an agent raised."""
         name = agent.agent_id
-        self._benched[name] = self._bench
         _LOG.warning(
             "%s raised at %s and sits out %d decisions", name, at, self._bench, exc_info=error
         )
@@ -249,7 +275,7 @@ class Swarm:
             raw = self._memory.store.versions(trade.trade_id)[0]
             weight = abs(float(str(raw.attributes["weight"])))
             # One of as many sleeves as the holding time has bars.
-            earned = weight * pnl / 100.0 / self._holding
+            earned = weight * pnl / 100.0 / self.holding
             equity = guard.state.equity * max(1.0 + earned, 1e-9)
             guard.outcome(pnl, trade.known_at, equity=equity)
 
