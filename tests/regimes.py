@@ -10,9 +10,7 @@ def fractional_noise(hurst, count, rng):
     """Draw fractional Gaussian noise exactly, by circulant embedding (Davies and Harte)."""
     lags = np.arange(count + 1.0)
     power = 2.0 * hurst
-    covariance = (
-        (lags + 1.0) ** power - 2.0 * lags**power + np.abs(lags - 1.0) ** power
-    ) / 2.0
+    covariance = ((lags + 1.0) ** power - 2.0 * lags**power + np.abs(lags - 1.0) ** power) / 2.0
     spectrum = np.fft.fft(np.concatenate([covariance, covariance[1:-1][::-1]])).real.clip(0.0)
     size = len(spectrum)
     noise = rng.normal(size=size) + 1j * rng.normal(size=size)

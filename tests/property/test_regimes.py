@@ -22,10 +22,13 @@ def market(seed):
 
 
 PRICES, VOLUMES = market(1)
-FITTED = RegimeDetectionAgent(lookback=LOOKBACK).fit(prices_of(
-    switching((0.98, 0.95), (0.001, -0.002), (0, 0), (0.005, 0.03), 1500,
-              np.random.default_rng(2))[1]
-))
+FITTED = RegimeDetectionAgent(lookback=LOOKBACK).fit(
+    prices_of(
+        switching(
+            (0.98, 0.95), (0.001, -0.002), (0, 0), (0.005, 0.03), 1500, np.random.default_rng(2)
+        )[1]
+    )
+)
 assert FITTED.states is not None
 
 
@@ -99,7 +102,9 @@ def a_centred_window(prices, volumes):
 
 def ranked_among_all(prices, volumes):
     volatility = features(prices, volumes)[:, :1]
-    return np.where(np.isnan(volatility), 0.0, (volatility < volatility[:, 0]).mean(axis=1)[:, None])
+    return np.where(
+        np.isnan(volatility), 0.0, (volatility < volatility[:, 0]).mean(axis=1)[:, None]
+    )
 
 
 def labelled_with_hindsight(prices, volumes):

@@ -71,9 +71,7 @@ def test_a_crisis_ends_a_year_after_the_peak_at_the_latest():
 
 
 def test_the_higher_hold_is_the_fewer_changes_there_are():
-    changes = [
-        len(RegimeDetectionAgent(hold=hold).predict(WALK).spells()) for hold in (1, 5, 20)
-    ]
+    changes = [len(RegimeDetectionAgent(hold=hold).predict(WALK).spells()) for hold in (1, 5, 20)]
     assert changes == sorted(changes, reverse=True)
     assert changes[0] > changes[2]
 
@@ -105,7 +103,9 @@ def test_a_fitted_agent_names_each_state_once():
     agent = RegimeDetectionAgent().fit(prices_of(returns))
     labels = agent.predict(prices_of(returns)).labels[1:]
     for state, regime in enumerate((Regime.TRENDING, Regime.MEAN_REVERTING, Regime.VOLATILE)):
-        within = [label for label, true in zip(labels, states, strict=True) if true == state and label]
+        within = [
+            label for label, true in zip(labels, states, strict=True) if true == state and label
+        ]
         assert within.count(regime) > 0.8 * len(within), regime
 
 
@@ -183,7 +183,9 @@ def test_a_snapshot_asked_for_twice_tells_the_same():
 
 def test_symbols_and_lookbacks_do_not_mix():
     agent = RegimeDetectionAgent()
-    one, other = (MarketSnapshot.of(random_bars(200, seed=seed)) for seen, seed in enumerate((1, 2)))
+    one, other = (
+        MarketSnapshot.of(random_bars(200, seed=seed)) for seen, seed in enumerate((1, 2))
+    )
     renamed = MarketSnapshot("OTHER", other.at, other.prices, other.volumes)
     agent.detect_regime(one)
     assert agent.detect_regime(renamed) == RegimeDetectionAgent().detect_regime(renamed)
@@ -215,7 +217,8 @@ def test_spells_cover_all_bars_that_have_a_regime():
 
 
 @pytest.mark.parametrize(
-    "options", [{"lookback": 10}, {"neighbours": 0}, {"hold": 0}, {"hold": 1.5}, {"neighbours": True}]
+    "options",
+    [{"lookback": 10}, {"neighbours": 0}, {"hold": 0}, {"hold": 1.5}, {"neighbours": True}],
 )
 def test_a_bad_setting_is_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):

@@ -33,7 +33,9 @@ def walks(least=40, most=130):
 
 def told(prices, volumes=None, lookback=100):
     """Return the features of the last bar."""
-    return regime_features(prices, np.ones(len(prices)) if volumes is None else volumes, None, lookback)
+    return regime_features(
+        prices, np.ones(len(prices)) if volumes is None else volumes, None, lookback
+    )
 
 
 # --- against references ------------------------------------------------------
@@ -81,7 +83,9 @@ def test_the_hurst_exponent_is_that_of_the_plain_formula():
     for size in sizes:
         boxes = [logs[100 - (k + 1) * size : 100 - k * size] for k in range(100 // size)]
         lines = [np.polyfit(np.arange(size), box, 1) for box in boxes]
-        left = [box - np.polyval(line, np.arange(size)) for box, line in zip(boxes, lines, strict=True)]
+        left = [
+            box - np.polyval(line, np.arange(size)) for box, line in zip(boxes, lines, strict=True)
+        ]
         fluctuations.append(math.sqrt(np.mean(np.square(left))))
     wanted = np.polyfit(np.log(sizes), np.log(fluctuations), 1)[0]
     assert told(CLOSE).hurst_exponent == pytest.approx(wanted, abs=1e-9)
@@ -94,7 +98,9 @@ def test_the_hurst_exponent_of_fractional_noise_is_found(hurst):
         told(np.exp(np.cumsum(0.01 * fractional_noise(hurst, 4096, rng))), lookback=4096)
         for _ in range(100)
     ]
-    assert np.mean([features.hurst_exponent for features in found]) == pytest.approx(hurst, abs=0.05)
+    assert np.mean([features.hurst_exponent for features in found]) == pytest.approx(
+        hurst, abs=0.05
+    )
 
 
 def test_a_process_with_a_known_half_life_has_it():

@@ -1,0 +1,99 @@
+"""A trader that is killed before any commit ends as one that was not."""
+
+import pytest
+
+from nt_memory import SimulatedBroker
+from papers import (
+    NAME,
+    DyingStore,
+    ForgetfulBroker,
+    KilledError,
+    open_on,
+    series,
+    start,
+    swarm,
+    traded,
+    trader,
+)
+
+BARS = 11
+MARKET = series(BARS, symbols=2, seed=3)
+
+
+def run(at=0, broker=SimulatedBroker, store=None):
+    """Run to the end, killed before a commit and begun again; return what is left, and commits."""
+    clock = start()
+    with open_on(None, clock) as base:
+        dying = DyingStore(base.store, at)
+        try:
+            list(trader(open_on(dying, clock), MARKET, clock, broker).run())
+        except KilledError:
+            list(trader(open_on(base.store, clock), MARKET, clock, broker).run())
+        return traded(base), dying.commits
+
+
+@pytest.fixture(scope="module")
+def unbroken():
+    return run()
+
+
+def test_the_run_has_all_that_can_happen(unbroken):
+    told, commits = unbroken
+    text = "\n".join(told["records"])
+    for what in ("kind='outcome'", "agent_error", "kind='fill'", "kind='refusal'", "paused after"):
+        assert what in text
+    assert any("'bench': {'markov': 2}" in line for line in told["records"])
+    assert commits > 3 * BARS
+
+
+def test_killed_before_any_commit_it_ends_as_if_it_had_not_been(unbroken):
+    told, commits = unbroken
+    for at in range(1, commits + 1):
+        left, _ = run(at)
+        assert left["state"] == told["state"], at
+        assert left["rows"] == told["rows"], at
+        assert left["records"] == told["records"], at
+
+
+def test_positions_that_are_in_python_only_are_found_out(unbroken):
+    told, commits = unbroken
+    caught = sum(
+        run(at, ForgetfulBroker)[0]["state"].positions != told["state"].positions
+        for at in range(10, commits, 10)
+    )
+    assert caught
+
+
+def test_a_swarm_that_forgets_who_sits_out_is_found_out(unbroken, monkeypatch):
+    told, commits = unbroken
+    monkeypatch.setattr("nt_memory.Swarm._read_bench", lambda self, at: {})
+    assert any(run(at)[0]["records"] != told["records"] for at in range(1, commits, 3))
+
+
+def test_killed_again_and_again_it_ends_as_if_it_had_not_been(unbroken):
+    told, _ = unbroken
+    clock = start()
+    with open_on(None, clock) as base:
+        for _ in range(1000):
+            try:
+                # A bar takes fewer commits than that, so that each life gets on.
+                list(trader(open_on(DyingStore(base.store, 17), clock), MARKET, clock).run())
+                break
+            except KilledError:
+                continue
+        assert traded(base) == told
+
+
+def test_orders_that_were_not_sent_are_sent_after_a_restart():
+    clock = start()
+    with open_on(None, clock) as memory:
+        made = trader(memory, MARKET, clock)
+        made._send = lambda: None
+        for _ in made.run():
+            if made.state.order is not None:
+                break
+        assert memory.get(f"shared/paper/{NAME}/broker", "book") is None
+        again = trader(memory, MARKET, clock)
+        next(again.run())
+        assert memory.get(f"shared/paper/{NAME}/broker", "book") is not None
+        assert swarm(memory).holding == again.state.holding
