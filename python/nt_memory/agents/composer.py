@@ -167,7 +167,8 @@ class Composer:
         records = self.records(agents, symbol=symbol, regime=regime, at=at)
         heard = self._heard(records)
         weights = {vote.agent: _weight(vote, records[vote.agent]) for vote in given}
-        total = sum(weights[agent] for agent in heard)
+        # Exact, for a set has no order that is the same in every process.
+        total = math.fsum(weights[agent] for agent in heard)
         parts = {
             vote.agent: weights[vote.agent] * DIRECTIONS[vote.signal] * vote.confidence / total
             for vote in given
