@@ -6,6 +6,7 @@ A million memories take some minutes to load and to link: ``NT_BENCH_PAPER=10000
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,7 @@ def memory(request, size, tmp_path_factory) -> Iterator[MemorySystem]:
         while memory.stats()["l2_waiting"]:
             time.sleep(0.05)
         yield memory
+    shutil.rmtree(config.storage_path)  # a million take two gigabytes
 
 
 def kept(memory: MemorySystem, bars: BarSeries) -> None:

@@ -146,11 +146,19 @@ def swarm(memory, agents=(LiquidityAgent, SentimentAgent, WyckoffAgent, Fragile)
     return Swarm(memory, agents, holding=2, guard=guard, bench=3)
 
 
-def trader(memory, market, clock=None, broker=SimulatedBroker, decides=None, **options):
+def trader(
+    memory,
+    market,
+    clock=None,
+    broker=SimulatedBroker,
+    decides=None,
+    feed=ReplayFeed,
+    **options,
+):
     """Return a trader with all that belongs to it."""
     return PaperTrader(
         memory,
-        ReplayFeed(market, clock=clock),
+        feed(market, clock=clock),
         broker(memory, NAME, **({"answer": moody} if decides is None else {})),
         swarm(memory) if decides is None else decides,
         name=NAME,

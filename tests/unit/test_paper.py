@@ -21,19 +21,20 @@ from nt_memory import (
     SimulatedBroker,
     StorageError,
     Swarm,
+    VectorSpace,
 )
 from nt_memory.backtest import load_sp500
 from nt_memory.paper import journal
 from nt_memory.paper.watch import Watch, reach
-from papers import NAME, SMALL, KilledError, Told, by_hand, open_on, series, start, trader
+from papers import NAME, SMALL, KilledError, Told, by_hand, series, start, trader
 
 BARS = random_bars(12, seed=1)
 SPACE = f"shared/paper/{NAME}"
 
 
 @pytest.fixture
-def memory():
-    with open_on(None, start()) as opened:
+def memory(open_on):
+    with open_on(start(), spaces={"text": VectorSpace(dim=32)}) as opened:
         yield opened
 
 

@@ -1,8 +1,10 @@
 """A trader that is killed before any commit ends as one that was not."""
 
+from itertools import groupby
+
 import pytest
 
-from nt_memory import SimulatedBroker
+from nt_memory import ReplayFeed, SimulatedBroker
 from papers import (
     NAME,
     DyingStore,
@@ -20,15 +22,15 @@ BARS = 11
 MARKET = series(BARS, symbols=2, seed=3)
 
 
-def run(at=0, broker=SimulatedBroker, store=None):
+def run(at=0, broker=SimulatedBroker, feed=ReplayFeed):
     """Run to the end, killed before a commit and begun again; return what is left, and commits."""
     clock = start()
     with open_on(None, clock) as base:
         dying = DyingStore(base.store, at)
         try:
-            list(trader(open_on(dying, clock), MARKET, clock, broker).run())
+            list(trader(open_on(dying, clock), MARKET, clock, broker, feed=feed).run())
         except KilledError:
-            list(trader(open_on(base.store, clock), MARKET, clock, broker).run())
+            list(trader(open_on(base.store, clock), MARKET, clock, broker, feed=feed).run())
         return traded(base), dying.commits
 
 
@@ -53,6 +55,21 @@ def test_killed_before_any_commit_it_ends_as_if_it_had_not_been(unbroken):
         assert left["state"] == told["state"], at
         assert left["rows"] == told["rows"], at
         assert left["records"] == told["records"], at
+
+
+class Backward(ReplayFeed):
+    """Tells the symbols of one close in the other order."""
+
+    def bars(self, since=None):
+        for _, row in groupby(super().bars(since), key=lambda bar: int(bar.times[0])):
+            yield from reversed(list(row))
+
+
+def test_it_does_not_matter_which_symbol_of_a_close_comes_first():
+    told, commits = run(feed=Backward)
+    assert "paused after" in "".join(told["records"])
+    for at in range(30, commits + 1, 2):
+        assert run(at, feed=Backward)[0] == told, at
 
 
 def test_positions_that_are_in_python_only_are_found_out(unbroken):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ from nt_memory.records import Record
 from nt_memory.store import Put, Write
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from nt_memory.clock import Duration
     from nt_memory.system import MemorySystem
 
@@ -71,6 +73,8 @@ class RiskState:
         Nothing is held before; None where it is not paused.
     equity, peak
         The last value told, and the greatest.
+    told
+        How many outcomes of each symbol it was told, where that was named.
     """
 
     outcomes: int = 0
@@ -78,6 +82,7 @@ class RiskState:
     paused_until: datetime | None = None
     equity: float = 1.0
     peak: float = 1.0
+    told: dict[str, int] = field(default_factory=dict)
 
     @property
     def drawdown(self) -> float:
@@ -133,7 +138,14 @@ class RiskGuard:
         beyond = (state.drawdown - limits.drawdown) / (limits.deepest - limits.drawdown)
         return 1.0 - (1.0 - limits.least) * min(max(beyond, 0.0), 1.0)
 
-    def outcome(self, pnl: float, at: datetime, *, equity: float | None = None) -> str | None:
+    def outcome(
+        self,
+        pnl: float,
+        at: datetime,
+        *,
+        equity: float | None = None,
+        symbol: str | None = None,
+    ) -> str | None:
         """Take in what a trade led to, and return what the guard did about that, where it did.
 
         Outcomes within a pause do not count for a streak.
@@ -146,6 +158,8 @@ class RiskGuard:
             When it was known.
         equity
             Value of the portfolio after it, above 0; None leaves it as it was.
+        symbol
+            What was traded, so that who comes after a restart knows what was told.
         """
         finite("pnl", pnl)
         if equity is not None and finite("equity", equity) <= 0.0:
@@ -153,8 +167,15 @@ class RiskGuard:
             raise ValueError(msg)
         before = self.state
         value = before.equity if equity is None else equity
+        told = dict(before.told)
+        if symbol is not None:
+            told[symbol] = told.get(symbol, 0) + 1
         state = replace(
-            before, outcomes=before.outcomes + 1, equity=value, peak=max(before.peak, value)
+            before,
+            outcomes=before.outcomes + 1,
+            equity=value,
+            peak=max(before.peak, value),
+            told=told,
         )
         is_paused = before.paused_until is not None and at < before.paused_until
         streak = 0 if pnl >= 0.0 or is_paused else before.streak + 1
@@ -173,7 +194,7 @@ class RiskGuard:
     def reset(self, at: datetime, why: str = "by hand") -> None:
         """Begin anew: no streak, no pause, and the peak is what the equity is now."""
         state = self.state
-        anew = RiskState(state.outcomes, equity=state.equity, peak=state.equity)
+        anew = RiskState(state.outcomes, equity=state.equity, peak=state.equity, told=state.told)
         self._step(anew, at, f"reset {why}")
 
     def _step(self, state: RiskState, at: datetime, why: str) -> str:
@@ -206,6 +227,6 @@ class RiskGuard:
         return RiskState(**{**told, "paused_until": None if until is None else from_micros(until)})
 
 
-def _plain(state: RiskState) -> dict[str, float | int | None]:
+def _plain(state: RiskState) -> dict[str, Any]:
     until = state.paused_until
     return {**asdict(state), "paused_until": None if until is None else to_micros(until)}

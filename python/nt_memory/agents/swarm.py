@@ -152,7 +152,7 @@ class Swarm:
         """Settle what the bars of a symbol have ended; return how many decisions those were."""
         settled = self._settlement.settle(past)
         if self.guard is not None and len(past):
-            self._guard(self.guard, past.closed_at(-1))
+            self._guard(self.guard, past.symbol, past.closed_at(-1))
         return settled
 
     def decide(
@@ -268,16 +268,17 @@ class Swarm:
         item = TradingMemoryItem(ERROR, content, 2.0, symbol, told, at)
         return agent.memory.record(item)
 
-    def _guard(self, guard: RiskGuard, at: datetime) -> None:
-        """Tell the guard what has become known of the swarm's decisions since it was last told."""
-        trades = self.ledger.trades(at, agent=COMPOSER)
-        for trade, pnl in trades[guard.state.outcomes :]:
+    def _guard(self, guard: RiskGuard, symbol: str, at: datetime) -> None:
+        """Tell the guard what has become known of a symbol since it was last told."""
+        # Counted by symbol: which one of a close comes first is not the same for ever.
+        trades = self.ledger.trades(at, agent=COMPOSER, symbol=symbol)
+        for trade, pnl in trades[guard.state.told.get(symbol, 0) :]:
             raw = self._memory.store.versions(trade.trade_id)[0]
             weight = abs(float(str(raw.attributes["weight"])))
             # One of as many sleeves as the holding time has bars.
             earned = weight * pnl / 100.0 / self.holding
             equity = guard.state.equity * max(1.0 + earned, 1e-9)
-            guard.outcome(pnl, trade.known_at, equity=equity)
+            guard.outcome(pnl, trade.known_at, equity=equity, symbol=symbol)
 
 
 def _group(features: AgentFeatures, name: str) -> AgentFeatures:
