@@ -2,11 +2,13 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from markets import random_bars, thinned
+from nt_memory import PaperTrader
 from nt_memory.cli import main, paper
 from papers import SMALL
 
@@ -97,6 +99,22 @@ def test_ctrl_c_keeps_what_was_handled(ntm, tmp_path, monkeypatch):
     monkeypatch.setattr(paper.Shown, "take", stop)
     assert json.loads(ntm(file, "--json")[1])["all_bars"] == 9
     monkeypatch.setattr(paper.Shown, "take", take)
+    assert json.loads(ntm(file, "--json")[1])["bars"] == 21
+
+
+def test_ctrl_c_in_the_middle_of_a_bar_tells_what_is_kept(ntm, tmp_path, monkeypatch):
+    file = written(tmp_path / "spy.csv", BARS)
+    send = PaperTrader._send
+
+    def stop(self):
+        if self.state.bars == 9:
+            self.state = replace(self.state, bars=8)  # as if it had not come to that
+            raise KeyboardInterrupt
+        return send(self)
+
+    monkeypatch.setattr(PaperTrader, "_send", stop)
+    assert json.loads(ntm(file, "--json")[1])["all_bars"] == 9
+    monkeypatch.setattr(PaperTrader, "_send", send)
     assert json.loads(ntm(file, "--json")[1])["bars"] == 21
 
 

@@ -137,7 +137,7 @@ def paper_command(
     ] = None,
     store: Annotated[
         Path, typer.Option(help="Directory of its memory; one that is there goes on.")
-    ] = paper.STORE,
+    ] = paper.FOLDER,
     name: Annotated[str, typer.Option(help="Of the trader.")] = "paper",
     as_json: AsJson = False,
 ) -> None:

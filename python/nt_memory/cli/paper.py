@@ -21,7 +21,7 @@ from nt_memory.bars import read_bars
 from nt_memory.clock import ManualClock, from_micros
 from nt_memory.config import MemoryConfig
 from nt_memory.paper import PaperTrader, ReplayFeed, SimulatedBroker, journal
-from nt_memory.paper.state import namespace_of
+from nt_memory.paper.state import STATE, PaperState, namespace_of
 from nt_memory.system import MemorySystem
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from nt_memory.config import ColdEngine
     from nt_memory.paper import PaperStep
 
-STORE = Path("runs/paper")
+FOLDER = Path("runs/paper")
 COLUMNS = ("symbol", "closed", "close", "regime", "signal", "target", "position", "worth")
 
 
@@ -89,30 +89,36 @@ def paper(
         agents = [agent for agent in AGENTS if agent.name != "hedge"]
         swarm = Swarm(memory, agents, guard=RiskGuard(memory, name=name))
         trader = PaperTrader(memory, feed, SimulatedBroker(memory, name), swarm, name=name)
-        resumed = trader.state.at
-        shown = Shown(name, len(feed) - trader.state.bars)
+        before = trader.state
+        shown = Shown(name, len(feed) - before.bars)
         console = Console(stderr=True)
         live = Live(shown, console=console) if console.is_terminal else nullcontext()
         with live, suppress(KeyboardInterrupt):  # what was handled is kept; the same call goes on
             for step in trader.run():
                 shown.take(step)
-        told = _told(trader, shown, journal.equity(memory, namespace))
-    told = {**told, "store": str(store), "resumed": resumed and resumed.isoformat()}
+        # As it is kept: a bar that was stopped in its middle may be.
+        state = PaperState.of(memory.get(namespace, STATE) or b"")
+        told = {
+            "name": name,
+            "store": str(store),
+            "resumed": before.at and before.at.isoformat(),
+            "bars": state.bars - before.bars,
+            **_told(state, journal.equity(memory, namespace)),
+            "refused": shown.refused,
+            "left_out": dict(trader.skipped),
+        }
     if as_json:
         typer.echo(json.dumps(told, indent=2))
     else:
         _print(told)
 
 
-def _told(trader: PaperTrader, shown: Shown, equity: list[tuple[int, float]]) -> dict[str, Any]:
+def _told(state: PaperState, equity: list[tuple[int, float]]) -> dict[str, Any]:
     """Return what there is after the last bar, and what came of it since the first."""
-    state = trader.state
     values = np.array([value for _, value in equity] or [state.cash])
     first = from_micros(equity[0][0]).isoformat() if equity else None
     return {
-        "name": trader.name,
         "symbols": list(state.symbols),
-        "bars": shown.bars,
         "all_bars": state.bars,
         "first": first,
         "last": state.at and state.at.isoformat(),
@@ -122,8 +128,6 @@ def _told(trader: PaperTrader, shown: Shown, equity: list[tuple[int, float]]) ->
         "total_return": float(values[-1] / values[0] - 1.0),
         "max_drawdown": float((1.0 - values / np.maximum.accumulate(values)).max()),
         "fills": state.fills,
-        "refused": shown.refused,
-        "left_out": dict(trader.skipped),
     }
 
 

@@ -67,7 +67,7 @@ class PaperState:
 
     @property
     def equity(self) -> float:
-        """Cash, and what is held at its last closes."""
+        """Cash, and what is held at its last closes; what has no close yet counts nothing."""
         held = (count * self.closes.get(name, 0.0) for name, count in self.positions.items())
         return self.cash + sum(held)
 
