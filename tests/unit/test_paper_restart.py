@@ -22,15 +22,15 @@ BARS = 11
 MARKET = series(BARS, symbols=2, seed=3)
 
 
-def run(at=0, broker=SimulatedBroker, feed=ReplayFeed):
+def run(at=0, broker=SimulatedBroker, feed=ReplayFeed, market=MARKET):
     """Run to the end, killed before a commit and begun again; return what is left, and commits."""
     clock = start()
     with open_on(None, clock) as base:
         dying = DyingStore(base.store, at)
         try:
-            list(trader(open_on(dying, clock), MARKET, clock, broker, feed=feed).run())
+            list(trader(open_on(dying, clock), market, clock, broker, feed=feed).run())
         except KilledError:
-            list(trader(open_on(base.store, clock), MARKET, clock, broker, feed=feed).run())
+            list(trader(open_on(base.store, clock), market, clock, broker, feed=feed).run())
         return traded(base), dying.commits
 
 
@@ -55,6 +55,13 @@ def test_killed_before_any_commit_it_ends_as_if_it_had_not_been(unbroken):
         assert left["state"] == told["state"], at
         assert left["rows"] == told["rows"], at
         assert left["records"] == told["records"], at
+
+
+def test_of_one_symbol_too_an_order_is_filled_once():
+    """The order that is sent again is then the one that the next bar has filled."""
+    told, commits = run(market=MARKET[:1])
+    for at in range(1, commits + 1):
+        assert run(at, market=MARKET[:1])[0] == told, at
 
 
 class Backward(ReplayFeed):
