@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from markets import random_bars
 from nt_memory import SimulatedBroker
+from nt_memory.backtest import Costs, Market, Sizing
+from nt_memory.backtest.engine import simulate
 from papers import Told, by_hand, open_on, start, trader
 
 weights = st.floats(-1.0, 1.0)
@@ -43,6 +46,28 @@ def test_the_equity_is_that_of_a_computation_by_hand(
                 made = trader(memory, bars, clock, broker, decides)
             found.append(made.step(bars.window(bar, bar + 1)).equity)
     assert found == pytest.approx(expected, rel=1e-9)
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10_000), st.lists(weights, min_size=2, max_size=25), st.integers(1, 5))
+def test_without_gaps_and_costs_it_is_the_equity_of_a_backtest(seed, decided, holding):
+    """Paper trading sizes at the close what a backtest sizes at the next open."""
+    bars = random_bars(len(decided), seed)
+    opened = np.concatenate([bars.open[:1], bars.close[:-1]])
+    low, high = np.minimum(bars.low, opened), np.maximum(bars.high, opened)
+    bars = replace(bars, open=opened, low=low, high=high)
+    market = Market([bars])
+    targets = Sizing().positions(market, 0, np.array(decided)[:, None], holding)
+    expected = 100_000.0 * np.cumprod(1.0 + simulate(market, 0, targets, Costs(0.0, 0.0)).returns)
+
+    def broker(memory, name):
+        return SimulatedBroker(memory, name, fee=0.0, slippage=0.0)
+
+    clock = start()
+    with open_on(None, clock) as memory:
+        made = trader(memory, bars, clock, broker, Told({"TEST": decided}, holding))
+        found = [step.equity for step in made.run()]
+    assert found[1:] == pytest.approx(expected.tolist(), rel=1e-9)
 
 
 @settings(max_examples=10)
