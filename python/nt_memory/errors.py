@@ -120,6 +120,10 @@ class RecvTimeoutError(CoordinationError, TimeoutError):
     """No message came within the time that a reader gave."""
 
 
+class OrderRefusedError(NtMemoryError, ValueError):
+    """A broker does not take an order; nothing was traded."""
+
+
 class SerializationError(NtMemoryError, ValueError):
     """A value cannot be encoded, or stored bytes cannot be decoded."""
 

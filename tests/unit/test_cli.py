@@ -40,7 +40,7 @@ def test_help_names_the_commands(ntm):
     assert code == 0
     for command in ("backup", "compact", "demo", "export", "import", "recall", "restore"):
         assert command in out
-    for command in ("backtest", "check-lookahead", "compare", "runs", "stats", "verify"):
+    for command in ("backtest", "check-lookahead", "compare", "paper", "runs", "stats", "verify"):
         assert command in out
 
 

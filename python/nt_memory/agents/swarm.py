@@ -127,7 +127,7 @@ class Swarm:
         self._store = TradingMemoryStore(memory, agent_id=COMPOSER, max_items=100_000)
         stores = {name: agent.memory for name, agent in self.agents.items()}
         self._settlement = Settlement(memory, {**stores, COMPOSER: self._store}, holding=holding)
-        self._holding = holding
+        self.holding = holding
         # By symbol: the last decision, and how many more each agent sits out.
         self._sitting: dict[str, tuple[datetime, dict[str, int]]] = {}
         self._is_guard_told = False
@@ -303,7 +303,7 @@ class Swarm:
                 continue  # what was not held has not lost
             pnl = float(str(raw.attributes["pnl"]))
             # One of as many sleeves as the holding time has bars.
-            earned = weight * pnl / 100.0 / self._holding
+            earned = weight * pnl / 100.0 / self.holding
             equity = guard.state.equity * max(1.0 + earned, 1e-9)
             told = raw.recorded_at, raw.commit, raw.id
             guard.outcome(pnl, from_micros(raw.known_at), equity=equity, told=told)

@@ -9,7 +9,17 @@ from typing import Annotated, Literal
 import typer
 
 from nt_memory.backtest.demo import demo_settings
-from nt_memory.cli import analytics, backtest, decay, exchange, keeping, regimes, runs, stores
+from nt_memory.cli import (
+    analytics,
+    backtest,
+    decay,
+    exchange,
+    keeping,
+    paper,
+    regimes,
+    runs,
+    stores,
+)
 from nt_memory.cli.demo import demo
 
 app = typer.Typer(
@@ -159,6 +169,26 @@ def analytics_command(
 ) -> None:
     """Tell how often agents' decisions gained, what they hold, and what recalls were worth."""
     analytics.analytics(path, by, as_json=as_json)
+
+
+@app.command("paper")
+def paper_command(
+    files: Annotated[list[Path], typer.Argument(help="Bars, a file a symbol.")],
+    speed: Annotated[
+        float | None, typer.Option(help="Closes a second; as fast as can be without.")
+    ] = None,
+    store: Annotated[
+        Path, typer.Option(help="Directory of its memory; one that is there goes on.")
+    ] = paper.FOLDER,
+    name: Annotated[str, typer.Option(help="Of the trader.")] = "paper",
+    as_json: AsJson = False,
+) -> None:
+    """Let agents trade the bars of files on paper, one after another as if they came.
+
+    What is held and remembered is in the store: stopped or killed, the same command goes
+    on with the bars that were not handled yet, and so it does when the files have grown.
+    """
+    paper.paper(files, store, name, speed, as_json=as_json)
 
 
 @app.command("runs")
