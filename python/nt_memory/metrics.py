@@ -45,7 +45,9 @@ def annualised_return(returns: Floats) -> float:
     """Return the growth a year that compounds to the total return."""
     if not len(returns):
         return 0.0
-    return float((1.0 + total_return(returns)) ** (BARS_A_YEAR / len(returns)) - 1.0)
+    with np.errstate(over="ignore"):
+        growth = np.float64(1.0 + total_return(returns)) ** (BARS_A_YEAR / len(returns))
+    return float(min(growth, _MOST)) - 1.0
 
 
 def sharpe_ratio(returns: Floats) -> float:
@@ -253,7 +255,8 @@ class PerformanceMetrics:
 
 def _varies(deviation: float, mean: float) -> bool:
     """Whether a deviation is more than the rounding of one and the same number."""
-    return deviation > 1e-12 * abs(mean)
+    # A return is a ratio of prices less 1: its rounding is that of 1, however small it is.
+    return deviation > 1e-12 * abs(mean) + 1e-14
 
 
 def _compound(returns: Floats) -> Floats:

@@ -92,6 +92,7 @@ def test_the_verdict_is_on_two_standard_errors(gains, verdict):
         ({"half_lives": (np.nan, None)}, "half_lives"),
         ({"half_lives": (5.0, 5.0, None)}, "half_lives"),
         ({"half_lives": (5.0,)}, "None"),
+        ({"half_lives": (1e15, None)}, "half_lives"),
         ({"holding": 0}, "holding"),
         ({"top_k": 1}, "top_k"),
         ({"train": 10_000}, "bars"),

@@ -41,12 +41,10 @@ def attribution(experiment: Experiment, arm: str) -> dict[str, dict[str, float]]
     market, start, settings = experiment.market, experiment.start, experiment.settings
     run = experiment.arms[arm].run
     weights = experiment.arms[arm].weights
-    bound = settings.sizing.bound(settings.sizing.sized(market, start, weights, settings.holding))
+    sizing = settings.sizing
+    bound = sizing.scale(market, start, sizing.sized(market, start, weights, settings.holding))
     targets = np.stack(
-        [
-            settings.sizing.sized(market, start, part, settings.holding) * bound
-            for part in shares.values()
-        ]
+        [sizing.sized(market, start, part, settings.holding) * bound for part in shares.values()]
     )
     earned = profits(market, start, run, targets, settings.costs)
     labels = _labels(experiment)
@@ -88,6 +86,12 @@ def profits(market: Market, start: int, run: Run, targets: Floats, costs: Costs)
     paid = (at_open / kept * costs.total)[:, np.newaxis] * run.traded
     share = np.divide(paid, every, out=np.zeros_like(paid), where=every > 0.0)
     found -= (moved * share).sum(axis=2)
+    lost = np.flatnonzero(run.returns <= -1.0)
+    if len(lost):
+        # Nobody loses more than there was, and who has lost everything does not come back.
+        at = int(lost[0])
+        found[:, at] *= -np.prod(1.0 + run.returns[:at]) / found[:, at].sum()
+        found[:, at + 1 :] = 0.0
     return found
 
 
@@ -119,6 +123,9 @@ def _contributed(experiment: Experiment, arm: str) -> dict[str, Floats]:
     rest = weights - np.sum(list(found.values()), axis=0)
     rest[np.abs(rest) <= ROUNDING] = 0.0
     ordered = {agent: found[agent] for agent in sorted(found)}
+    if REST in ordered:  # somebody is called so
+        ordered[REST] += rest
+        return ordered
     return {**ordered, REST: rest} if rest.any() else ordered
 
 

@@ -218,6 +218,7 @@ def _sharpe_rows(returns: Floats) -> Floats:
     """Compute the annualised Sharpe of each row; 0 where a row does not move."""
     mean = returns.mean(axis=1)
     deviation = returns.std(axis=1, ddof=1)
-    ratio = np.divide(mean, deviation, out=np.zeros_like(mean), where=deviation > 0)
+    moved = deviation > 1e-12 * np.abs(mean) + 1e-14  # as `sharpe_ratio` has it
+    ratio = np.divide(mean, deviation, out=np.zeros_like(mean), where=moved)
     scaled: Floats = ratio * np.sqrt(BARS_A_YEAR)
     return scaled

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nt_memory.market import BarSeries, Floats
 
 HALF_LIVES: tuple[float | None, ...] = (5.0, 10.0, 20.0, 60.0, 120.0, 250.0, 500.0, None)
+_LONGEST = 1e6
 _NAMESPACE = "swarm/decay/states"
 # Half of the score is likeness, half is recency; without a half-life likeness is all.
 _FADING = Weights(0.5, 0.5, 0.0, 0.0)
@@ -142,6 +143,10 @@ def tune_decay(
     whole("holding", holding, 1)
     whole("top_k", top_k, 2)
     start = StateEncoder.warm_up
+    least = start + train + 2 * holding + 1
+    if len(bars) < least:
+        msg = f"bars: {len(bars)} are too few, give {least} or more"
+        raise ValueError(msg)
     told = _told(bars, given, holding, top_k, seed, on_bar)
     came = np.array([bars.outcome(bar, holding) for bar in range(start, len(bars) - holding)])
     count = len(came)
@@ -237,8 +242,8 @@ def _slice(places: range) -> slice:
 def _checked(half_lives: Sequence[float | None]) -> list[float | None]:
     given = list(half_lives)
     for each in given:
-        if each is not None and finite("half_lives", each) <= 0.0:
-            msg = f"half_lives={shown(given)}: give bars above 0, or None for memory that lasts"
+        if each is not None and not 0.0 < finite("half_lives", each) <= _LONGEST:
+            msg = f"half_lives={shown(given)}: give bars above 0 to a million, or None for lasting"
             raise ValueError(msg)
     if len(set(given)) < len(given) or None not in given:
         msg = f"half_lives={shown(given)}: give each once, and None, which the others are held to"

@@ -175,10 +175,16 @@ def _held(market: Market, steps: int, settings: Settings) -> Arm:
     """Buy an equal part of every symbol at its first open, and never trade again."""
     start, parts = len(market) - steps, len(market.symbols)
     decided = np.full((steps, parts), 1.0 / parts)
-    bought = np.zeros((steps, parts), dtype=np.bool_)
-    bought[1:] = np.maximum.accumulate(market.prices.fresh[start + 1 :], axis=0)
-    # A single symbol that is held whole never drifts.
-    positions = decided if parts == 1 else np.where(bought, np.nan, decided)
+    positions = decided.copy()
+    if parts > 1:  # a single symbol that is held whole never drifts
+        fresh, opens = market.prices.fresh[start + 1 :], market.prices.open[start + 1 :]
+        held = np.zeros_like(fresh)
+        held[1:] = np.maximum.accumulate(fresh, axis=0)[:-1]
+        paid = opens[fresh.argmax(axis=0), np.arange(parts)]
+        # A part is one of the money at the start, whatever the others have become since.
+        worth = np.where(held, (1.0 - settings.costs.total) * opens / paid, 1.0)
+        share = 1.0 / parts / worth.mean(axis=1, keepdims=True)
+        positions[:-1] = np.where(held, np.nan, share)
     run = simulate(market, start, positions, settings.costs)
     return Arm(HOLD, decided, run, _measured(run, _ended(decided, market, settings)))
 

@@ -209,6 +209,10 @@ def _intervals(runs: Sequence[FinishedRun], seed: int, resamples: int) -> list[I
     if any(run.card["data"] != runs[0].card["data"] for run in runs):
         return []
     read = [read_returns(run.folder) for run in runs]
+    for run, (_, columns) in zip(runs, read, strict=True):
+        if run.main not in columns:
+            msg = f"{run.folder / RETURNS}: has no column {shown(run.main)}; run it again"
+            raise ValueError(msg)
     if any(times != read[0][0] for times, _ in read):
         return []
     arms = {

@@ -70,6 +70,10 @@ class Settings:
         if not 0.0 < finite("level", self.level) < 1.0:
             msg = f"level={shown(self.level)}: give a share between 0 and 1, such as 0.95"
             raise ValueError(msg)
+        given = self.variants
+        if isinstance(given, str) or len(set(given)) < len(given) or self.baseline in given:
+            msg = f"variants={shown(given)}: give each once, in a list, without the baseline"
+            raise ValueError(msg)
         if self.test is None and (self.step is not None or self.embargo):
             msg = f"step={shown(self.step)}, embargo={shown(self.embargo)}: give test too"
             raise ValueError(msg)

@@ -35,7 +35,8 @@ class Sizing:
         position is 0.
     most
         The gross position at most, in multiples of the equity; one that is
-        above is scaled down as a whole.
+        above is scaled down as a whole.  Where symbols close at different times,
+        a decision takes no more than what stands leaves.
     sleeves
         Capital is split into as many sleeves as an outcome takes bars, and
         each decision fills one; otherwise each decision moves everything.
@@ -79,7 +80,7 @@ class Sizing:
             Sleeves, where they are wanted.
         """
         sized = self.sized(market, start, weights, holding)
-        return sized * self.bound(sized)
+        return sized * self.scale(market, start, sized)
 
     def sized(self, market: Market, start: int, weights: Floats, holding: int) -> Floats:
         """Return the positions before they are bounded: those of a sum are the sum of those."""
@@ -94,12 +95,33 @@ class Sizing:
             sized[last > 0, column] = decided[last[last > 0] - 1]
         return sized
 
-    def bound(self, sized: Floats) -> Floats:
-        """Return what each row is scaled by, shape (steps, 1), so that none is too large."""
-        gross = np.abs(sized).sum(axis=1, keepdims=True)
+    def scale(self, market: Market, start: int, sized: Floats) -> Floats:
+        """Return what each position is scaled by, as was known at the symbol's own last bar."""
+        bound = self._bound(sized)
+        fresh = market.prices.fresh[start:]
+        if fresh.all():
+            return bound
+        # What stands is not made smaller for what comes later: that takes what room is left.
+        scale, factor = np.ones_like(bound), np.zeros(sized.shape[1])
+        standing = np.zeros(sized.shape[1])
+        for step, own in enumerate(fresh):
+            size = np.abs(sized[step, own]) * bound[step, own]
+            room, gross = self.most - standing[~own].sum(), size.sum()
+            fits = max(room, 0.0) / gross if gross > room * (1.0 + 1e-12) else 1.0
+            factor[own] = bound[step, own] * fits
+            standing[own] = size * fits
+            scale[step] = factor
+        return scale
+
+    def _bound(self, sized: Floats) -> Floats:
+        """Return what each position is scaled by, so that none and no row is too large."""
+        size = np.abs(sized)
+        # By itself first: one that asks for any size would leave nothing to the others.
+        alone = np.where(size > self.most, self.most / np.where(size > 0.0, size, 1.0), 1.0)
+        gross = (size * alone).sum(axis=1, keepdims=True)
         # Sums of sleeves may be a rounding above: such a position is left alone.
         over = gross > self.most * (1.0 + 1e-12)
-        return np.where(over, self.most / np.where(over, gross, 1.0), 1.0)
+        return alone * np.where(over, self.most / np.where(over, gross, 1.0), 1.0)
 
     def _size(self, bars: BarSeries, places: Indices) -> Floats | float:
         """Return the position that a weight of 1 stands for, at some bars of a symbol."""

@@ -117,6 +117,8 @@ def lookahead(
     market = market_of(files)
     if bars is not None:
         market = market.head(min(bars, len(market)))
+        # What begins later is none of it.
+        market = Market([market[name] for name in market.symbols if len(market[name])])
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("runs", total=cuts + 2)

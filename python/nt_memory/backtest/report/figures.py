@@ -150,6 +150,8 @@ def paths(day: Day, holding: int) -> str:
     """Draw the closes around a day (bold) over those around its analogues, joined at the day."""
     every = np.concatenate([day.path, *day.paths])
     low, high = float(every.min()), float(every.max())
+    if high == low:
+        low, high = low - 0.01, high + 0.01
     margin = 0.05 * (high - low)
     scale = charts.Scale(low - margin, high + margin)
     after = charts.WIDTH * (len(day.path) - 1 - holding) / (len(day.path) - 1)

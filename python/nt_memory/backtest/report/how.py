@@ -69,8 +69,15 @@ def _order(experiment: Experiment) -> str:
             f"The first {s.train} bars from {first} on are only learnt from, and all arms trade "
             f"from {begun} on, learning as they go."
         )
+    between = (s.step or s.test) - s.test
+    idle = (
+        f" The {between} bars after each test are not traded: the arms run down to flat, buying "
+        "and holding stays in, and all of them count in every measure."
+        if between > 0
+        else ""
+    )
     return (
         f"{len(experiment.windows)} windows: new strategies learn on {s.train} bars and trade the "
         f"next {s.test}, the first from {begun} on. The {s.holding + s.embargo} bars between, "
-        "whose outcomes would end in the test, are left out."
+        f"whose outcomes would end in the test, are left out.{idle}"
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from nt_memory.backtest.experiment import Experiment
+    from nt_memory.market import Floats
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -67,6 +68,11 @@ def falls(experiment: Experiment) -> str:
     )
 
 
+def _sharpe(returns: Floats) -> float | None:
+    """Return the Sharpe ratio of a window; None of fewer returns than two."""
+    return metrics.sharpe_ratio(returns) if len(returns) > 1 else None
+
+
 def windows(experiment: Experiment) -> str:
     """Return the Sharpe ratio of the main arm and the baseline in each window; empty for one."""
     if len(experiment.windows) < 2:
@@ -79,13 +85,12 @@ def windows(experiment: Experiment) -> str:
         )
         # What a window decides is filled from the bar after its first on.
         part = slice(window.test.start - experiment.start, window.test.stop - experiment.start)
-        left, right = (
-            metrics.sharpe_ratio(experiment.arms[name].run.returns[part]) for name in names
-        )
+        left, right = (_sharpe(experiment.arms[name].run.returns[part]) for name in names)
+        gap = None if left is None or right is None else left - right
         rows.append(
             f'<tr><th scope="row">{number}</th><td>{_date(first)}</td><td>{_date(last)}</td>'
             f"<td>{words.number(left)}</td><td>{words.number(right)}</td>"
-            f"<td>{words.number(left - right, sign=True)}</td></tr>"
+            f"<td>{words.number(gap, sign=True)}</td></tr>"
         )
     titles = ("From", "To", *(escape(name) for name in names), "Difference")
     head = "".join(f'<th scope="col">{title}</th>' for title in titles)
