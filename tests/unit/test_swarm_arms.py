@@ -64,3 +64,15 @@ def test_several_symbols_share_the_capital(tmp_path):
     )
     assert (np.abs(weights) <= 0.5).all()
     assert (np.abs(weights).max(axis=0) > 0.0).all()
+
+
+def test_the_report_tells_which_precedents_a_decision_had(made):
+    stances = made.experiment.stances[MEMORY].values()
+    told = [each for stance in stances for each in stance.remembered if each.evidence]
+    assert told
+    for remembered in told:
+        days = [analogue.at for analogue in remembered.analogues]
+        assert days == sorted(days)
+        assert len(days) <= 10
+    page = (made.folder / "report.html").read_text(encoding="utf-8")
+    assert "Cites recall" in page

@@ -48,6 +48,9 @@ class Settled:
         What about, in which regime, and on which event, where there was one.
     known_at
         From when the outcome was known.
+    decided_at, direction
+        When it was decided, and for which side (1 long, -1 short); None and 0 of a trade
+        that was decided elsewhere.
     """
 
     trade_id: str
@@ -56,6 +59,8 @@ class Settled:
     regime: str | None
     event: str | None
     known_at: datetime
+    decided_at: datetime | None = None
+    direction: float = 0.0
 
 
 class Ledger:
@@ -283,6 +288,7 @@ def _key(raw: RawRecord) -> tuple[int, str]:
 def _settled(raw: RawRecord) -> Settled:
     payload = None if raw.payload is None else unpack(raw.payload)
     told: dict[str, Any] = payload if isinstance(payload, dict) else {}
+    decided = told.get("decided_at")
     return Settled(
         trade_id=str(told.get("trade_id", raw.id)),
         agent=raw.agent_id or "",
@@ -290,4 +296,6 @@ def _settled(raw: RawRecord) -> Settled:
         regime=raw.regime,
         event=told.get("event"),
         known_at=from_micros(raw.known_at),
+        decided_at=from_micros(decided) if isinstance(decided, int) else None,
+        direction=float(told.get("direction", 0.0)),
     )

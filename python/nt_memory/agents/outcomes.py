@@ -109,6 +109,7 @@ def outcome_ops(
         payload = Record.from_raw(made[-1]).payload
         kept = payload if isinstance(payload, Mapping) else {}
         told = {name: kept[name] for name in ("event", "direction") if name in kept}
+        told["decided_at"] = made[-1].event_time
     event = told.get("event")
     word = "win" if result.pnl > 0.0 else "loss"
     item = TradingMemoryItem(

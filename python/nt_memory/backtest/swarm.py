@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from nt_memory.agents.analogue import Analogue, weigh
 from nt_memory.agents.composer import AgentVote, Composer
 from nt_memory.agents.features import FeatureTable
 from nt_memory.agents.hedge import HedgeAgent
 from nt_memory.agents.ledger import ShuffledLedger
 from nt_memory.agents.swarm import AGENTS, Swarm
 from nt_memory.backtest.settings import MEMORY, PLAIN, SHUFFLED
-from nt_memory.backtest.strategy import About, Stance
+from nt_memory.backtest.strategy import About, Remembered, Stance
 from nt_memory.config import MemoryConfig
 from nt_memory.regime import RegimeDetectionAgent
 from nt_memory.system import MemorySystem
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
 
     from nt_memory.agents.base import MemoryAwareAgent
     from nt_memory.agents.composer import Decision
+    from nt_memory.agents.ledger import Ledger
     from nt_memory.agents.options import OptionChain
+    from nt_memory.agents.swarm import SwarmDecision
     from nt_memory.backtest.market import Market
     from nt_memory.backtest.strategy import Stage, Strategy
 
 STORE = "store"
+# Latest outcomes of an event that the report shows of a decision.
+PRECEDENTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,7 @@ class _Remembering:
 
     def decide(self, past: Market) -> Stance:
         decisions = {}
+        remembered: list[Remembered] = []
         for symbol, bar in _closed(past):
             features = self._told.features[symbol].at(bar)
             if not features:
@@ -129,7 +135,27 @@ class _Remembering:
             regime = self._told.regimes[symbol][bar]
             made = self._swarm.decide(past[symbol], features, regime)
             decisions[symbol] = (made.decision, made.regime)
-        return _stance(decisions, len(past.symbols))
+            remembered += _remembered(self._swarm.ledger, made)
+        return replace(_stance(decisions, len(past.symbols)), remembered=tuple(remembered))
+
+
+def _remembered(ledger: Ledger, made: SwarmDecision) -> list[Remembered]:
+    """Return what the agent that moved the position most went by: how such events had ended."""
+    parts = made.contributions
+    leading = max(parts, key=lambda agent: abs(parts[agent]), default="")
+    if not parts.get(leading):
+        return []
+    context = made.acts[leading].context
+    event = context["base"].event
+    trades = ledger.trades(made.at, agent=leading, symbol=made.symbol, event=event, last=PRECEDENTS)
+    analogues = tuple(
+        Analogue(trade.trade_id, trade.decided_at, 1.0, pnl / 100.0 * trade.direction)
+        for trade, pnl in trades
+        if event is not None and trade.decided_at is not None
+    )
+    rewards = [each.reward for each in analogues]
+    evidence = weigh(rewards, [1.0] * len(rewards)) if len(rewards) > 1 else None
+    return [Remembered(made.symbol, context["recall_id"], analogues, evidence)]
 
 
 class _Forgetting:

@@ -40,8 +40,10 @@ def _story(day: Day, holding: int) -> str:
             f"The market made <b>{gained}</b> in the {holding} bars after."
         )
     right = call.direction * call.outcome > 0
+    # A rule of its own may take the other side.
+    so = "so it went" if call.direction * evidence.mean > 0 else "and yet it went"
     return (
-        f"What it recalled led to <b>{expected}</b> on average (t {t}), so it went "
+        f"What it recalled led to <b>{expected}</b> on average (t {t}), {so} "
         f"{words.side(call.direction)}. The market made <b>{gained}</b> in the {holding} "
         f"bars after: {'right' if right else 'wrong'}."
     )
