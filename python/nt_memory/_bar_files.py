@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from nt_memory._shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -43,6 +43,8 @@ ALIASES: Final = {
     "volume": ("volume", "vol", "v", "tickvolume", "tickvol"),
     "symbol": ("symbol", "ticker"),
 }
+# Begins like a volume, and is a price: "Volume Weighted Average".
+_NO_VOLUME: Final = re.compile("weighted|average|avg")
 NEEDED: Final = ("time", "open", "high", "low", "close")
 
 
@@ -129,6 +131,7 @@ def _csv(path: Path, text: str) -> BarFile:
             raise ValueError(msg)
     fields = _fields(path, names)
     columns = list(zip(*(row for _, row in rows), strict=True)) or [()] * len(names)
+    _prefer_ticks(fields, names, lambda name: columns[names.index(name)])
     places = {field: names.index(name) for field, name in fields.items()}
     return BarFile(
         path=path,
@@ -177,7 +180,11 @@ def _fields(path: Path, names: Sequence[str]) -> dict[str, str]:
                 break
     if "volume" not in fields:
         # "Volume BTC" before "Volume USDT": what is traded comes before what is paid.
-        named = [name for name in names if plain(name).startswith("volume")]
+        named = [
+            name
+            for name in names
+            if plain(name).startswith("volume") and not _NO_VOLUME.search(plain(name))
+        ]
         if named:
             fields["volume"] = named[0]
     missing = [field for field in NEEDED if field not in fields]
@@ -195,6 +202,17 @@ def _fields(path: Path, names: Sequence[str]) -> dict[str, str]:
     return fields
 
 
+def _prefer_ticks(
+    fields: dict[str, str], names: Sequence[str], cells: Callable[[str], Iterable[str]]
+) -> None:
+    """Take the volume in ticks where the other one is 0 throughout, as MetaTrader writes it."""
+    ticks = [name for name in names if plain(name) in {"tickvolume", "tickvol"}]
+    if "volume" not in fields or len(ticks) != 1:
+        return
+    if all(cell.strip() in {"", "0", "0.0"} for cell in cells(fields["volume"])):
+        fields["volume"] = ticks[0]
+
+
 def _parquet(path: Path) -> BarFile:
     try:
         import pyarrow.parquet as pq
@@ -208,6 +226,7 @@ def _parquet(path: Path) -> BarFile:
         msg = f"{path}: the Parquet file is damaged ({error}); get it again"
         raise ValueError(msg) from error
     fields = _fields(path, table.column_names)
+    _prefer_ticks(fields, table.column_names, lambda name: map(_text, _values(table[name])))
     cells = {field: [_text(v) for v in _values(table[name])] for field, name in fields.items()}
     return BarFile(
         path=path,

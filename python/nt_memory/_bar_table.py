@@ -10,12 +10,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nt_memory._bar_files import plain, read_file
-from nt_memory._bar_times import are_dates, closed, interval, last_days, period, reader
+from nt_memory._bar_times import (
+    are_dates,
+    closed,
+    interval,
+    last_days,
+    period,
+    reader,
+    shown_twice,
+    tells_clock,
+    unfinished,
+)
 from nt_memory._shown import shown
 from nt_memory.clock import to_micros
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterable
 
     from nt_memory._bar_times import Stamp, Zone
     from nt_memory.market import Floats
@@ -24,7 +35,11 @@ PRICES = ("open", "high", "low", "close")
 # A high that lies so little below the close does so by rounding, and is raised to it.
 _ROUNDING = 1e-9
 _THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d*)?")
+_MAY_BE_DECIMALS = re.compile(r"\d{1,3},\d{3}")
 _SCALES = {"K": 1e3, "M": 1e6, "B": 1e9}
+_CURRENCY = "$€£"
+# Bars of so many days or more come with the week or month that is not over.
+_WEEK = 5
 _NOT_TOLD = {"", "-", "--", "nan", "null", "none", "n/a"}
 
 
@@ -48,6 +63,7 @@ class BarTable:
             raise ValueError(msg)
         self._found: list[tuple[int, str]] = []
         self.prices = {name: self._column(name) for name in PRICES}
+        self._check_commas()
         self.volume, self.without_volume = self._volume()
         self.rounded = self._enclose()
         self.times = self._times(zone)
@@ -97,6 +113,24 @@ class BarTable:
             values[row] = np.nan
         return values
 
+    def _check_commas(self) -> None:
+        """Refuse 149,123 where no other price tells a thousand from a decimal comma."""
+        if not self.file.commas:
+            return
+        texts = {name: [cell.lstrip(_CURRENCY) for cell in self._cells(name)] for name in PRICES}
+        every = [text for column in texts.values() for text in column]
+        if any("." in text or text.count(",") > 1 for text in every):
+            return
+        for name, column in texts.items():
+            row = next((i for i, text in enumerate(column) if _MAY_BE_DECIMALS.fullmatch(text)), -1)
+            if row >= 0:
+                self._wrong(
+                    row,
+                    f"{self.file.fields[name]}={shown(self._cells(name)[row])}: may have a comma "
+                    "of thousands or of decimals; write numbers with a point, and without commas",
+                )
+                return
+
     def _volume(self) -> tuple[Floats, int]:
         """Return volumes, 0 where none is told, and how many those are."""
         if "volume" not in self.file.fields:
@@ -138,7 +172,8 @@ class BarTable:
             return []
         dated = are_dates(stamps)
         days = period(stamps) if dated else 0
-        opens = zone.label == "open" or plain(name) == "opentime"
+        # What is said of the file comes before what it calls its column.
+        opens = (zone.label or ("open" if plain(name) == "opentime" else "close")) == "open"
         first = f"{name}={shown(cells[0])}"
         if zone.close_time is not None and not dated:
             other = f"close_time={zone.close_time:%H:%M}"
@@ -149,6 +184,18 @@ class BarTable:
                 f"{first}: bars are {days} days apart or more; say whether this is the first day "
                 "of its bar, label='open', or the last, label='close'",
             )
+        elif dated and opens and not days and _may_be_longer(stamps):
+            self._wrong(
+                0,
+                f"{first}: is the first day of a bar, and nothing tells how many it lasts; give "
+                "more bars, or the last day of each and label='close'",
+            )
+        elif days >= _WEEK and (row := unfinished(stamps, days)) is not None:
+            self._wrong(
+                row,
+                f"{name}={shown(cells[row])}: is nearer to the bar before than the usual {days} "
+                "days; remove the row of the unfinished bar",
+            )
         else:
             times = self._closes(last_days(stamps) if days and opens else stamps, cells, zone)
             return self._after_opening(times) if opens and not dated and times else times
@@ -156,12 +203,36 @@ class BarTable:
 
     def _closes(self, stamps: list[Stamp], cells: list[str], zone: Zone) -> list[int]:
         """Return when the bars of all stamps closed, or nothing."""
+        rows = range(len(stamps))
+        dated = are_dates(stamps)
+        times = self._closes_of(rows, stamps, cells, zone)
+        if not times or dated or _rise(times):
+            return times
+        twice = next((row for row in rows if shown_twice(stamps[row], zone)), None)
+        if twice is None:
+            return times
+        # Which of the two it is can be told from the rows around it: the newest may be first.
+        times = self._closes_of(reversed(rows), stamps, cells, zone)
+        if _rise(times):
+            return times[::-1]
+        self._wrong(
+            twice,
+            f"{self.file.fields['time']}={shown(cells[twice])}: clocks in {zone.timezone} show "
+            "this time twice, and rows in no order do not tell which it is; give times an offset, "
+            "or the rows in order",
+        )
+        return []
+
+    def _closes_of(
+        self, rows: Iterable[int], stamps: list[Stamp], cells: list[str], zone: Zone
+    ) -> list[int]:
+        """Return when the bars closed, each row read as the one after that before."""
         dated = are_dates(stamps)
         after = None
         times = []
-        for row, stamp in enumerate(stamps):
+        for row in rows:
             try:
-                after = closed(stamp, zone, dated=dated, after=after)
+                after = closed(stamps[row], zone, dated=dated, after=after)
             except (ValueError, OverflowError) as error:
                 self._wrong(row, f"{self.file.fields['time']}={shown(cells[row])}: {error}")
                 continue
@@ -176,6 +247,7 @@ class BarTable:
         except ValueError as error:
             self._wrong(0, f"{name}: {error}")
             return []
+        clock = tells_clock(cells[0])
         stamps: list[Stamp] = []
         for row, cell in enumerate(cells):
             try:
@@ -185,6 +257,13 @@ class BarTable:
                 continue
             if stamps and (stamp.offset is None) != (stamps[0].offset is None):
                 kinds = ("a time zone", "none") if stamps[0].offset is None else ("none", "one")
+                self._wrong(
+                    row,
+                    f"{name}={shown(cell)}: has {kinds[0]}, the first bar has {kinds[1]}; "
+                    "write all times alike",
+                )
+            elif not stamp.epoch and tells_clock(cell) != clock:
+                kinds = ("no time of day", "one") if clock else ("a time of day", "none")
                 self._wrong(
                     row,
                     f"{name}={shown(cell)}: has {kinds[0]}, the first bar has {kinds[1]}; "
@@ -231,6 +310,16 @@ class BarTable:
         return True
 
 
+def _rise(times: list[int]) -> bool:
+    return all(earlier <= later for earlier, later in pairwise(times))
+
+
+def _may_be_longer(stamps: list[Stamp]) -> bool:
+    """Whether bars of dates may last longer than a day, and there are too few to tell."""
+    days = sorted({stamp.at for stamp in stamps})
+    return len(days) == 1 or (len(days) == 2 and (days[1] - days[0]).days > 1)
+
+
 def _numbers(cells: list[str], *, commas: bool) -> Floats:
     """Read numbers; NaN where a cell is none."""
     try:
@@ -241,7 +330,7 @@ def _numbers(cells: list[str], *, commas: bool) -> Floats:
 
 def _number(cell: str, *, commas: bool) -> float:
     """Read a number with a currency sign, thousands or a unit, as web pages write it."""
-    text = cell.lstrip("$€£")
+    text = cell.lstrip(_CURRENCY)
     scale = _SCALES.get(text[-1:].upper())
     if scale is not None:
         text = text[:-1]

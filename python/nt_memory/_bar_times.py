@@ -29,6 +29,11 @@ _YEAR_FIRST = re.compile(r"(?P<year>\d{4})([-/.]?)(?P<month>\d{1,2})\2(?P<day>\d
 _YEAR_LAST = re.compile(r"(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<year>\d{4})" + _CLOCK)
 # Digits of a number of seconds, milliseconds, microseconds, nanoseconds since 1970, from 1973 on.
 _UNITS = {9: 1, 10: 1, 12: 10**3, 13: 10**3, 15: 10**6, 16: 10**6, 18: 10**9, 19: 10**9}
+# 2024123116 and 202412311600: a year, a month, a day and an hour.
+_DAY_AND_HOUR = re.compile(
+    r"(19[7-9]\d|20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])([0-5]\d)?"
+)
+_TELLS_CLOCK = re.compile(r"\d[T ]\s*\d|\d:\d")
 
 
 class Stamp(NamedTuple):
@@ -163,6 +168,9 @@ def _iso(text: str) -> Stamp | None:
 
 
 def _since_epoch(digits: str, fraction: str) -> Stamp:
+    if _DAY_AND_HOUR.fullmatch(digits):
+        msg = "may be a date and a time of day or a time since 1970; write it as 2024-12-31T16:00Z"
+        raise ValueError(msg)
     unit = _UNITS.get(len(digits))
     if unit is None:
         msg = "is no time since 1970 in s, ms, us or ns; write it as 2024-12-31T16:00:00Z"
@@ -207,12 +215,32 @@ def are_dates(stamps: Sequence[Stamp]) -> bool:
     return all(stamp.at.time() == _MIDNIGHT for stamp in stamps)
 
 
+def tells_clock(text: str) -> bool:
+    """Whether a time that is not counted from 1970 has a time of day, be it midnight."""
+    return _TELLS_CLOCK.search(text) is not None
+
+
 def period(stamps: Sequence[Stamp]) -> int:
     """Return how many days bars that tell their date last, if more than one; else 0."""
     days = sorted({stamp.at for stamp in stamps})
-    steps = [(later - earlier).days for earlier, later in pairwise(days)]
-    # Days that are never closer than this are those of weeks or months.
-    return min(steps) if len(steps) > 1 and min(steps) >= 5 else 0
+    steps = sorted((later - earlier).days for earlier, later in pairwise(days))
+    # Weekends stretch few steps of daily bars: where most are longer, so are the bars.
+    usual = steps[(len(steps) - 1) // 2] if len(steps) > 1 else 0
+    return usual if usual >= 2 else 0
+
+
+def unfinished(stamps: Sequence[Stamp], days: int) -> int | None:
+    """Return the first row that is too close to the one before to be a bar of so many days.
+
+    Sources add the week or month that is not over by the day of its latest trade.
+    Holidays shorten a week by two days, and months differ by as much or more.
+    """
+    rows = sorted(range(len(stamps)), key=lambda row: stamps[row].at)
+    shortest = days - max(2, days // 6)
+    for earlier, later in pairwise(rows):
+        if 0 < (stamps[later].at - stamps[earlier].at).days < shortest:
+            return later
+    return None
 
 
 def last_days(stamps: Sequence[Stamp]) -> list[Stamp]:
@@ -231,15 +259,18 @@ def closed(stamp: Stamp, zone: Zone, *, dated: bool, after: datetime | None) -> 
     """Return when a bar closed, before its label is looked at.
 
     A date without a close time is over at its end, which is never before the
-    close.  A time that a zone has twice is the second one where the first is
-    not behind the bar before, ``after``.
+    close.  A midnight in UTC names a day as midnights since 1970 do, be it one of
+    UTC or of the zone: without a close time it is over when both are.  A time that
+    a zone has twice is the second one where the first is not behind the bar
+    before, ``after``.
 
     Raises
     ------
     ValueError
         The zone's clock never shows this time.
     """
-    offset = None if dated and stamp.epoch else stamp.offset
+    named = dated and stamp.offset == timedelta(0)
+    offset = None if named else stamp.offset
     at = _close_of(stamp.at.date(), zone.close_time) if dated else stamp.at
     if offset is not None:
         return at.replace(tzinfo=UTC) - offset
@@ -247,6 +278,8 @@ def closed(stamp: Stamp, zone: Zone, *, dated: bool, after: datetime | None) -> 
         return at.replace(tzinfo=UTC)
     local = at.replace(tzinfo=zone.timezone)
     found = local.astimezone(UTC)
+    if named and zone.close_time is None:
+        found = max(found, at.replace(tzinfo=UTC))
     if found.astimezone(zone.timezone).replace(tzinfo=None) != at and not dated:
         msg = f"is a time that clocks in {zone.timezone} never show; give it an offset"
         raise ValueError(msg)
@@ -254,6 +287,12 @@ def closed(stamp: Stamp, zone: Zone, *, dated: bool, after: datetime | None) -> 
         again = local.replace(fold=1).astimezone(UTC)
         return again if again > after else found
     return found
+
+
+def shown_twice(stamp: Stamp, zone: Zone) -> bool:
+    """Whether the zone's clock shows this time twice, as when summer time ends."""
+    local = stamp.at.replace(tzinfo=zone.timezone)
+    return stamp.offset is None and local.utcoffset() != local.replace(fold=1).utcoffset()
 
 
 def _close_of(day: date, close_time: time | None) -> datetime:

@@ -88,15 +88,16 @@ def read_bars(
         Name of the instrument; of a file with a column of symbols, the rows to
         read.  By default the only one in that column, else the file's name.
     timezone
-        Of times that tell none, for example ``"America/New_York"``.
+        Of times that tell none, and of days, for example ``"America/New_York"``.
     close_time
         When a bar that tells only its date has closed, for example ``"16:00"`` in
         that time zone.  By default the end of the day: never before the close.
     label
         ``"open"`` where a bar's time is when it opened, as many exchanges write it:
-        it closes one interval later.  A column named ``open time`` says so itself.
-        By default times are those of the close.  Bars of weeks or months that tell
-        a date need it: the first day of the bar is ``"open"``, the last ``"close"``.
+        it closes one interval later.  A column named ``open time`` says so itself
+        where no label is given.  By default times are those of the close.  Bars of
+        several days that tell a date need it: the first day of the bar is
+        ``"open"``, the last ``"close"``.
     sort
         Sort rows that are not in order, instead of refusing them.
 
@@ -110,8 +111,9 @@ def read_bars(
     ValueError
         A column is missing, there is no bar, a time or a number cannot be read, is
         not positive or comes twice, rows are out of order, or some times have a
-        zone and others have none.  The message names the file, the line, the value
-        and the way out; `check_bars` lists all such lines.
+        zone or a time of day and others have none, or may be read in two ways.  The
+        message names the file, the line, the value and the way out; `check_bars`
+        lists all such lines.
     ImportError
         A Parquet file, without the extra ``arrow``.
 

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -444,6 +445,190 @@ def test_rows_out_of_order_are_sorted_on_demand(tmp_path):
 )
 def test_a_wrong_way_to_read_times_is_refused(tmp_path, how, message):
     assert message in told(tmp_path, f"{HEAD}2024-01-02 10:00,{BAR}", **how)
+
+
+NEW_YORK = {"timezone": "America/New_York"}
+
+
+def rows(*times):
+    """Return a file with a bar at each time, whose prices are 1, 2, 3, ... in its order."""
+    return HEAD + "".join(f"{at},{n},{n},{n},{n},5\n" for n, at in enumerate(times, 1))
+
+
+def read(path, *times, **how):
+    bars = read_bars(write_text(path / "x.csv", rows(*times)), **how)
+    return [f"{bars.closed_at(bar):%m-%d %H:%M}" for bar in range(len(bars))]
+
+
+@pytest.mark.parametrize("stamp", ["2024-01-02 00:00:00+00:00", "2024-01-02T00:00:00Z"])
+def test_a_midnight_in_utc_closes_at_the_close_time_of_the_zone(tmp_path, stamp):
+    assert read(tmp_path, stamp, **NEW_YORK, close_time="16:00") == ["01-02 21:00"]
+
+
+@pytest.mark.parametrize("stamp", ["2024-01-02T00:00:00Z", "1704153600"])
+@pytest.mark.parametrize(
+    ("zone", "closed"), [("Asia/Tokyo", "01-03 00:00"), ("America/New_York", "01-03 05:00")]
+)
+def test_a_midnight_in_utc_is_over_with_the_day_of_utc_and_of_the_zone(
+    tmp_path, stamp, zone, closed
+):
+    assert read(tmp_path, stamp, timezone=zone) == [closed]
+
+
+@pytest.mark.parametrize("days", [2, 3, 4, 7])
+def test_bars_of_several_days_have_to_say_which_day_they_are_labelled_by(tmp_path, days):
+    times = [date(2024, 1, 1) + timedelta(days=days * n) for n in range(6)]
+    message = told(tmp_path, rows(*times))
+    assert f"bars are {days} days apart or more; say whether" in message
+    assert read(tmp_path, *times, label="open")[0] == f"01-{1 + days:02} 00:00"
+
+
+@pytest.mark.parametrize("label", ["open", "close"])
+@pytest.mark.parametrize("stray", [1, 2, 3, 4])
+def test_a_week_that_is_not_over_is_refused(tmp_path, label, stray):
+    weeks = [date(2024, 1, 1) + timedelta(days=7 * n) for n in range(6)]
+    times = [*weeks, weeks[-1] + timedelta(days=stray)]
+    message = told(tmp_path, rows(*times), label=label)
+    assert f"line 8: date='{times[-1]}': is nearer to the bar before than the usual 7" in message
+    assert "remove the row of the unfinished bar" in message
+    assert "bars are 7 days apart or more" in told(tmp_path, rows(*times))
+
+
+def test_a_month_that_is_not_over_is_refused(tmp_path):
+    message = told(tmp_path, MONTHS + f"2024-03-20,{BAR}", label="open")
+    assert "line 5: date='2024-03-20': is nearer to the bar before" in message
+
+
+def test_weeks_that_holidays_shorten_and_short_months_are_read(tmp_path):
+    fridays = ["2024-03-15", "2024-03-22", "2024-03-28", "2024-04-05", "2024-04-12"]
+    assert len(read(tmp_path, *fridays, label="close")) == 5
+    assert len(read(tmp_path, *(f"2023-{n:02}-01" for n in range(1, 13)), label="open")) == 12
+
+
+def test_daily_bars_with_weekends_and_holidays_stay_daily(tmp_path):
+    days = ["2024-01-12", "2024-01-16", "2024-01-17", "2024-01-18", "2024-01-19", "2024-01-22"]
+    assert read(tmp_path, *days)[0] == "01-13 00:00"
+
+
+@pytest.mark.parametrize("days", [["2024-01-01"], ["2024-01-01", "2024-01-08"]])
+def test_too_few_dates_labelled_by_the_open_do_not_tell_their_length(tmp_path, days):
+    message = told(tmp_path, rows(*days), label="open")
+    assert "line 2: date='2024-01-01': is the first day of a bar, and nothing tells" in message
+    assert len(read(tmp_path, *days, label="close")) == len(days)
+
+
+def test_two_days_in_a_row_labelled_by_the_open_are_days(tmp_path):
+    assert read(tmp_path, "2024-01-01", "2024-01-02", label="open") == [
+        "01-02 00:00",
+        "01-03 00:00",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        (("2024-01-02 15:00", "2024-01-03"), "line 3: date='2024-01-03': has no time of day"),
+        (("2024-01-02", "2024-01-03 15:00"), "line 3: date='2024-01-03 15:00': has a time of day"),
+        (("01/22/2024", "01/23/2024 3:00 PM"), "line 3: date='01/23/2024 3:00 PM': has a time"),
+    ],
+)
+def test_dates_among_times_are_refused(tmp_path, times, message):
+    assert message in told(tmp_path, rows(*times))
+
+
+def test_midnights_among_times_are_times(tmp_path):
+    assert read(tmp_path, "2024-01-01 23:00", "2024-01-02 00:00", "2024-01-02T01:00") == [
+        "01-01 23:00",
+        "01-02 00:00",
+        "01-02 01:00",
+    ]
+
+
+TWICE = ("00:30", "01:00", "01:30", "01:00", "01:30", "02:00")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_hour_shown_twice_is_told_apart_whichever_row_is_first(tmp_path, order):
+    text = rows(*(f"2024-11-03 {at}" for at in TWICE[::order]))
+    bars = read_bars(write_text(tmp_path / "x.csv", text), **NEW_YORK, sort=True)
+    assert np.diff(bars.times).tolist() == [HOUR // 2] * 5
+    assert bars.close.tolist() == [1, 2, 3, 4, 5, 6][::order]
+
+
+def test_rows_in_no_order_are_refused_where_a_time_is_shown_twice(tmp_path):
+    times = ["2024-11-03 02:00", "2024-11-03 01:00", "2024-11-03 03:00", "2024-11-03 01:00"]
+    for sort in (True, False):
+        message = told(tmp_path, rows(*times), **NEW_YORK, sort=sort)
+        assert "line 3: date='2024-11-03 01:00': clocks in America/New_York show this" in message
+    assert len(read(tmp_path, *(f"{at}:0{n}" for n, at in enumerate(times)), sort=True)) == 4
+
+
+def test_rows_in_no_order_are_sorted_where_no_time_is_shown_twice(tmp_path):
+    times = ["2024-11-04 02:00", "2024-11-04 01:00", "2024-11-04 03:00"]
+    assert read(tmp_path, *times, **NEW_YORK, sort=True)[0] == "11-04 06:00"
+
+
+@pytest.mark.parametrize("stamp", ["202412311600", "2024123116"])
+def test_digits_that_may_be_a_day_and_an_hour_are_refused(tmp_path, stamp):
+    message = told(tmp_path, rows(stamp))
+    assert f"date='{stamp}': may be a date and a time of day or a time since 1970" in message
+
+
+def test_digits_that_are_no_day_are_a_time_since_1970(tmp_path):
+    assert read(tmp_path, "2024993116") == ["03-03 10:05"]
+
+
+def test_an_explicit_label_comes_before_the_name_of_a_column(tmp_path):
+    named = rows("2024-01-02T10:00", "2024-01-02T11:00").replace("date", "open time")
+    path = write_text(tmp_path / "x.csv", named)
+    assert read_bars(path, label="close").closed_at(0).hour == 10
+    assert read_bars(path).closed_at(0).hour == 11
+
+
+# Commas and volumes
+
+
+@pytest.mark.parametrize("cell", ["149,123", "$149,123"])
+def test_a_comma_of_thousands_or_of_decimals_is_refused(tmp_path, cell):
+    text = f'date,open,high,low,close\n2024-01-02,149,"{cell}",149,149\n'
+    message = told(tmp_path, text)
+    assert f"line 2: high='{cell}': may have a comma of thousands or of decimals" in message
+
+
+@pytest.mark.parametrize("other", ["149123.0", "1,149,123"])
+def test_a_price_with_a_point_or_two_commas_tells_that_commas_are_of_thousands(tmp_path, other):
+    text = f'date,open,high,low,close\n2024-01-02,"149,123","{other}","149,123","149,123"\n'
+    assert read_bars(write_text(tmp_path / "x.csv", text)).close.tolist() == [149123.0]
+
+
+def test_volumes_keep_their_thousands(tmp_path):
+    text = f'{HEAD}2024-01-02,1,1,1,1,"149,123"\n'
+    assert read_bars(write_text(tmp_path / "x.csv", text)).volume.tolist() == [149123.0]
+
+
+@pytest.mark.parametrize(("traded", "volume"), [("0", "TICKVOL"), ("7", "VOL")])
+def test_ticks_are_the_volume_where_no_other_is_told(tmp_path, traded, volume):
+    text = (
+        "<DATE>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\n"
+        f"2024.01.02\t1\t1\t1\t1\t9\t0\n2024.01.03\t1\t1\t1\t1\t8\t{traded}\n"
+    )
+    path = write_text(tmp_path / "x.csv", text)
+    assert check_bars(path).columns["volume"] == f"<{volume}>"
+    assert read_bars(path).volume[1] == (8.0 if volume == "TICKVOL" else 7.0)
+
+
+def test_ticks_are_the_volume_in_parquet_too(tmp_path):
+    columns = {name: [1.0] for name in ("open", "high", "low", "close", "tick_volume")}
+    table = pa.table({"date": ["2024-01-02"], **columns, "volume": [0.0]})
+    pq.write_table(table, tmp_path / "x.parquet")
+    assert read_bars(tmp_path / "x.parquet").volume.tolist() == [1.0]
+
+
+def test_an_average_weighted_by_volume_is_no_volume(tmp_path):
+    text = "date,open,high,low,close,Volume Weighted Average\n2024-01-02,1,1,1,1,1\n"
+    report = check_bars(write_text(tmp_path / "x.csv", text))
+    assert report.ignored == ("Volume Weighted Average",)
+    assert report.without_volume == 1
 
 
 # Gaps

@@ -268,13 +268,78 @@ def test_greeks_that_are_all_zero_are_not_told(tmp_path):
         ([NAME, "Date: today", HEADER], "line 3: 'Date: today' tells no time"),
         ([NAME, MOMENT, HEADER, ROW, ROW.replace("Oct", "Okt")], "line 6: .*is no day such as"),
         ([NAME, MOMENT, HEADER, ROW.replace("0.6659", "x")], "line 5: .*'x'"),
-        ([NAME, MOMENT, HEADER, "Wed Oct 01 2025,SPY"], "line 5: .* is no option such as"),
-        ([NAME, MOMENT, HEADER, ROW[:60]], "line 5: "),
+        ([NAME, MOMENT, HEADER, ROW.replace("SPY251001P", "P")], "line 5: .* is no option such"),
+        ([NAME, MOMENT, HEADER, ROW[:60]], "line 5: .* fields, and not 22"),
+        ([NAME, MOMENT, HEADER, ROW + ",1"], "line 5: .*has 23 fields, and not 22"),
+        (
+            [NAME.replace("1,658.05", "0"), MOMENT, HEADER, ROW],
+            r"chain\.csv: line 2: .* tells no price",
+        ),
+        ([NAME, MOMENT, HEADER, ROW.replace(",7,", ",-7,")], r"chain\.csv: line 5: .* is negative"),
+        ([NAME, MOMENT, HEADER, ROW.replace("0.001", "inf")], r"line 5: .* is not finite"),
         ([NAME, MOMENT, HEADER, ROW.replace("Oct 01", "Oct 41")], "line 5: .*day is out of range"),
     ],
 )
 def test_an_export_that_cannot_be_read_says_where(tmp_path, lines, message):
     with pytest.raises(ValueError, match=message):
+        load_cboe_chain(export(tmp_path, *lines))
+
+
+@pytest.mark.parametrize(
+    ("there", "instead"),
+    [
+        ("SPY251001C00500000", "SPY251001P00500000"),
+        ("SPY251001P00500000", "SPY251001C00500000"),
+        ("SPY251001P00500000", "SPX251001P00500000"),
+        ("SPY251001P00500000", "SPY251002P00500000"),
+        ("SPY251001C00500000", "SPY251001C00501000"),
+        (",500.00,", ",501.00,"),
+        ("Wed Oct 01", "Thu Oct 02"),
+    ],
+)
+def test_options_that_are_not_those_of_their_line_are_refused(tmp_path, there, instead):
+    lines = [NAME, MOMENT, HEADER, ROW, ROW.replace(there, instead)]
+    with pytest.raises(ValueError, match=r"chain\.csv: line 6: .* are not the call and the put of"):
+        load_cboe_chain(export(tmp_path, *lines))
+
+
+def test_a_chain_is_of_the_root_that_most_options_have(tmp_path):
+    other = ROW.replace("SPY2", "SPYW2")
+    assert load_cboe_chain(export(tmp_path, NAME, MOMENT, HEADER, ROW, ROW, other)).symbol == "SPY"
+
+
+@pytest.mark.parametrize(
+    ("told", "hour"),
+    [
+        ("September 25, 2025 at 9:05 PM EDT", 1),
+        ("September 25, 2025 at 9:05 PM ET", 1),
+        ("September 25, 2025 at 9:05 PM", 1),
+        ("December 29, 2025 at 9:05 PM EST", 2),
+        ("December 29, 2025 at 9:05 PM ET", 2),
+        ("November 2, 2025 at 1:05 AM EDT", 5),
+        ("November 2, 2025 at 1:05 AM EST", 6),
+    ],
+)
+def test_the_time_of_a_chain_is_on_the_clock_that_it_tells(tmp_path, told, hour):
+    at = load_cboe_chain(export(tmp_path, NAME, f'"Date: {told}",Bid: 1', HEADER, ROW)).at
+    assert (at.hour, at.minute) == (hour, 5)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "September 25, 2025 at 9:05 PM UTC",
+        "September 25, 2025 at 9:05 PM CDT",
+        "September 25, 2025 at 9:05 PM GMT+1",
+        "September 25, 2025 at 21:05",
+        "September 25, 2025 at 21:05 PM EDT",
+        "September 25, 2025 at 9:65 PM EDT",
+        "September 31, 2025 at 9:05 PM EDT",
+    ],
+)
+def test_a_chain_on_another_clock_is_refused(tmp_path, told):
+    lines = [NAME, f'"Date: {told}",Bid: 1', HEADER, ROW]
+    with pytest.raises(ValueError, match=r"chain\.csv: line 3: .*tells no time of New York"):
         load_cboe_chain(export(tmp_path, *lines))
 
 

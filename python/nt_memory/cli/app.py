@@ -21,6 +21,7 @@ from nt_memory.cli import (
     stores,
 )
 from nt_memory.cli.demo import demo
+from nt_memory.cli.reading import CloseTime, Label, Reading, Sort, Timezone
 
 app = typer.Typer(
     name="ntm",
@@ -113,14 +114,19 @@ def backtest_command(
     output: Annotated[
         Path | None, typer.Option(help="New folder of this run; runs/backtest-N without it.")
     ] = None,
+    timezone: Timezone = "UTC",
+    close_time: CloseTime = None,
+    label: Label = None,
+    sort: Sort = False,
     as_json: AsJson = False,
 ) -> None:
     """Let agents with and without memory trade the bars of files, and compare them.
 
     Writes report.html, run_card.json, returns.csv and the store into a folder.
     """
+    reading = Reading(timezone, close_time, label, sort)
     asked = backtest.Asked(
-        files or (), agents, seed, windows, holding, fee, slippage, fraction, volatility
+        files or (), agents, seed, windows, holding, fee, slippage, fraction, volatility, reading
     )
     backtest.backtest(asked, output, as_json=as_json)
 
@@ -133,13 +139,18 @@ def check_lookahead_command(
     bars: Annotated[
         int | None, typer.Option(min=2, help="Use only the first bars.", metavar="N")
     ] = None,
+    timezone: Timezone = "UTC",
+    close_time: CloseTime = None,
+    label: Label = None,
+    sort: Sort = False,
     as_json: AsJson = False,
 ) -> None:
     """Change the future after some bars, and see whether a decision before them changes.
 
     Exits with 1 if one does.
     """
-    backtest.lookahead(files or (), agents, cuts, bars, as_json=as_json)
+    reading = Reading(timezone, close_time, label, sort)
+    backtest.lookahead(files or (), agents, cuts, bars, reading, as_json=as_json)
 
 
 @app.command("tune-decay")
@@ -153,10 +164,15 @@ def tune_decay_command(
     bars: Annotated[
         int | None, typer.Option(min=2, help="Use only the first bars.", metavar="N")
     ] = None,
+    timezone: Timezone = "UTC",
+    close_time: CloseTime = None,
+    label: Label = None,
+    sort: Sort = False,
     as_json: AsJson = False,
 ) -> None:
     """Find out how fast memory should fade: half-lives side by side, chosen walk-forward."""
-    decay.decay(file, half_lives, bars, as_json=as_json)
+    reading = Reading(timezone, close_time, label, sort)
+    decay.decay(file, half_lives, bars, reading, as_json=as_json)
 
 
 @app.command("analytics")
@@ -181,6 +197,10 @@ def paper_command(
         Path, typer.Option(help="Directory of its memory; one that is there goes on.")
     ] = paper.FOLDER,
     name: Annotated[str, typer.Option(help="Of the trader.")] = "paper",
+    timezone: Timezone = "UTC",
+    close_time: CloseTime = None,
+    label: Label = None,
+    sort: Sort = False,
     as_json: AsJson = False,
 ) -> None:
     """Let agents trade the bars of files on paper, one after another as if they came.
@@ -188,7 +208,8 @@ def paper_command(
     What is held and remembered is in the store: stopped or killed, the same command goes
     on with the bars that were not handled yet, and so it does when the files have grown.
     """
-    paper.paper(files, store, name, speed, as_json=as_json)
+    reading = Reading(timezone, close_time, label, sort)
+    paper.paper(files, store, name, speed, reading, as_json=as_json)
 
 
 @app.command("runs")
@@ -221,10 +242,15 @@ def regimes_command(
     plot: Annotated[
         bool, typer.Option("--plot", help="Write SYMBOL-regimes.html into the current folder.")
     ] = False,
+    timezone: Timezone = "UTC",
+    close_time: CloseTime = None,
+    label: Label = None,
+    sort: Sort = False,
     as_json: AsJson = False,
 ) -> None:
     """Tell the regime of each bar of a file, from the bars up to it."""
-    regimes.regimes(regimes.Wanted(file, symbol, lookback, plot), as_json=as_json)
+    reading = Reading(timezone, close_time, label, sort)
+    regimes.regimes(regimes.Wanted(file, symbol, lookback, plot, reading), as_json=as_json)
 
 
 @app.command("stats")

@@ -26,12 +26,13 @@ from nt_memory.backtest import (
 )
 from nt_memory.backtest.labels import regime_labels
 from nt_memory.backtest.runs import new_folder
-from nt_memory.bars import read_bars
 from nt_memory.cli.showing import show, walking
 from nt_memory.policy import StateEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from nt_memory.cli.reading import Reading
 
 AGENTS: dict[str, Callable[[], Analogues | Swarms]] = {
     "analogue": Analogues,
@@ -58,6 +59,7 @@ class Asked:
     slippage: float
     fraction: float
     volatility: float | None
+    reading: Reading
 
     @property
     def settings(self) -> Settings:
@@ -83,14 +85,14 @@ def windows_of(text: str) -> Settings:
     return Settings(train=train or 0, test=test, step=step, embargo=embargo or 0)
 
 
-def market_of(files: Sequence[Path]) -> Market:
+def market_of(files: Sequence[Path], reading: Reading) -> Market:
     """Read one series a file; without files, the shipped S&P 500."""
-    return Market([read_bars(file) for file in files] or [load_sp500()])
+    return Market([reading.bars(file) for file in files] or [load_sp500()])
 
 
 def backtest(asked: Asked, output: Path | None, *, as_json: bool) -> None:
     """Run into a folder and print what came of it."""
-    settings, market = asked.settings, market_of(asked.files)
+    settings, market = asked.settings, market_of(asked.files, asked.reading)
     windows = settings.windows(len(market))
     folder = new_folder(PARENT, "backtest") if output is None else output
     strategies = AGENTS[asked.agents]()
@@ -111,10 +113,16 @@ def backtest(asked: Asked, output: Path | None, *, as_json: bool) -> None:
 
 
 def lookahead(
-    files: Sequence[Path], agents: str, cuts: int, bars: int | None, *, as_json: bool
+    files: Sequence[Path],
+    agents: str,
+    cuts: int,
+    bars: int | None,
+    reading: Reading,
+    *,
+    as_json: bool,
 ) -> None:
     """Print what reads the future; exit with 1 if anything does."""
-    market = market_of(files)
+    market = market_of(files, reading)
     if bars is not None:
         market = market.head(min(bars, len(market)))
         # What begins later is none of it.

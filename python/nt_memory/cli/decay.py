@@ -11,17 +11,20 @@ from rich.table import Table
 
 from nt_memory.backtest.data import load_sp500
 from nt_memory.backtest.decay import HALF_LIVES, Tuning, tune_decay
-from nt_memory.bars import read_bars
 from nt_memory.cli.showing import walking
 from nt_memory.policy import StateEncoder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nt_memory.cli.reading import Reading
 
-def decay(file: Path | None, half_lives: str | None, bars: int | None, *, as_json: bool) -> None:
+
+def decay(
+    file: Path | None, half_lives: str | None, bars: int | None, reading: Reading, *, as_json: bool
+) -> None:
     """Print what half-lives were worth, and whether choosing one by the past helped."""
-    series = load_sp500() if file is None else read_bars(file)
+    series = load_sp500() if file is None else reading.bars(file)
     series = series.head(len(series) if bars is None else min(bars, len(series)))
     given = HALF_LIVES if half_lives is None else _parsed(half_lives)
     with walking(max(len(series) - StateEncoder.warm_up, 0)) as step:

@@ -17,7 +17,6 @@ from rich.text import Text
 
 from nt_memory.agents.risk import RiskGuard
 from nt_memory.agents.swarm import AGENTS, Swarm
-from nt_memory.bars import read_bars
 from nt_memory.clock import ManualClock, from_micros
 from nt_memory.config import MemoryConfig
 from nt_memory.paper import PaperTrader, ReplayFeed, SimulatedBroker, journal
@@ -27,6 +26,7 @@ from nt_memory.system import MemorySystem
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nt_memory.cli.reading import Reading
     from nt_memory.config import ColdEngine
     from nt_memory.paper import PaperStep
 
@@ -75,11 +75,17 @@ class Shown:
 
 
 def paper(
-    files: Sequence[Path], store: Path, name: str, speed: float | None, *, as_json: bool
+    files: Sequence[Path],
+    store: Path,
+    name: str,
+    speed: float | None,
+    reading: Reading,
+    *,
+    as_json: bool,
 ) -> None:
     """Trade the bars that were not handled yet, and print what came of it."""
     namespace = namespace_of(name)
-    series = [read_bars(file) for file in files]
+    series = [reading.bars(file) for file in files]
     clock = ManualClock(min(bars.closed_at(0) for bars in series))
     feed = ReplayFeed(series, speed, clock=clock)
     engine: ColdEngine = "sled" if (store / "store.sled").is_dir() else "redb"

@@ -12,11 +12,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from nt_memory.bars import read_bars
 from nt_memory.cli.regimes_page import day_of, page
 from nt_memory.regime import Regime, RegimeDetectionAgent
 
 if TYPE_CHECKING:
+    from nt_memory.cli.reading import Reading
     from nt_memory.market import BarSeries
     from nt_memory.regime import Regimes, Spell
 
@@ -32,11 +32,12 @@ class Wanted:
     symbol: str | None
     lookback: int
     plot: bool
+    reading: Reading
 
 
 def regimes(wanted: Wanted, *, as_json: bool) -> None:
     """Tell the regimes of a file's bars, and draw them where that is wanted."""
-    bars = read_bars(wanted.path, wanted.symbol)
+    bars = wanted.reading.bars(wanted.path, wanted.symbol)
     if len(bars) < wanted.lookback:
         msg = f"{wanted.path} has {len(bars)} bars: give {wanted.lookback}, or a smaller --lookback"
         raise ValueError(msg)

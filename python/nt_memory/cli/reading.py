@@ -1,0 +1,44 @@
+"""The options that tell how files of bars are to be read, of all commands that read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from nt_memory.bars import read_bars
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nt_memory.market import BarSeries
+
+Timezone = Annotated[
+    str, typer.Option(help="Of times that tell none, such as America/New_York.", metavar="NAME")
+]
+CloseTime = Annotated[
+    str | None,
+    typer.Option(help="When a bar that tells its date has closed, there.", metavar="HH:MM"),
+]
+Label = Annotated[
+    Literal["close", "open"] | None,
+    typer.Option(help="What a bar's time is: when it closed, or when it opened."),
+]
+Sort = Annotated[bool, typer.Option("--sort", help="Sort rows that are not in order.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How files are to be read, as it was typed; the fields are those of `read_bars`."""
+
+    timezone: str = "UTC"
+    close_time: str | None = None
+    label: Literal["close", "open"] | None = None
+    sort: bool = False
+
+    def bars(self, path: Path, symbol: str | None = None) -> BarSeries:
+        """Read the bars of a file."""
+        return read_bars(
+            path, symbol, self.timezone, self.close_time, label=self.label, sort=self.sort
+        )
