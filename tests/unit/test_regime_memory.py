@@ -1,7 +1,6 @@
 """Regimes and a memory: labelled ones vote, changes are counted and told to all."""
 
 import itertools
-from contextlib import suppress
 from datetime import timedelta
 
 import numpy as np
@@ -19,48 +18,9 @@ from nt_memory import (
     SemanticStore,
     regime_features,
 )
-from nt_memory.errors import AccessDeniedError, StorageError
-from nt_memory.market import BarSeries
 from nt_memory.regime import FEATURES
 from nt_memory.regime.detector import TOPIC
-from regimes import prices_of
-
-RNG = np.random.default_rng(12)
-DAY_US = 86_400_000_000
-
-
-def snapshot(returns, at, symbol="TEST", volumes=None):
-    """Return the snapshot of a series at a time."""
-    prices = prices_of(returns)
-    return MarketSnapshot(symbol, at, prices, np.ones(len(prices)) if volumes is None else volumes)
-
-
-def calm(seed, count=120):
-    return np.random.default_rng(seed).normal(0.0, 0.003, count)
-
-
-def wild(seed, count=120):
-    return np.random.default_rng(seed).normal(0.0, 0.04, count)
-
-
-def taught(memory, known_at=None, **options):
-    """Return an agent whose memory has ten labelled regimes, named other than rules would."""
-    agent = RegimeDetectionAgent(memory, **options)
-    for seed in range(5):
-        seen = snapshot(calm(seed), day(seed))
-        agent.remember_regime(seen, Regime.MEAN_REVERTING, 0.9, known_at=known_at)
-        agent.remember_regime(
-            snapshot(wild(seed), day(seed)), Regime.CRISIS, 0.8, known_at=known_at
-        )
-    return agent
-
-
-def bars_at(returns, start, symbol="TEST"):
-    """Return daily bars of which the first closes at a time."""
-    closes = prices_of(returns)
-    times = int(start.timestamp()) * 1_000_000 + np.arange(len(closes)) * DAY_US
-    return BarSeries(symbol, times, closes, closes, closes, closes, np.ones(len(closes)))
-
+from regimes import bars_at, calm, changing, prices_of, snapshot, taught, wild
 
 # --- labelled regimes ---------------------------------------------------------
 
@@ -207,14 +167,6 @@ def test_a_bad_label_is_refused(memory, regime, confidence, match):
 # --- changes ------------------------------------------------------------------
 
 
-def changing():
-    """Bars that trend, then swing wildly, then trend again, and so on."""
-    parts = [np.full(120, 0.002)] + [
-        part for _ in range(2) for part in (wild(7, 40), np.full(200, 0.002))
-    ]
-    return bars_at(np.concatenate(parts), day(-900))
-
-
 def test_changes_are_counted_as_knowledge(memory):
     bars, agent = changing(), RegimeDetectionAgent(memory)
     agent.update(bars)
@@ -288,153 +240,6 @@ def test_a_question_about_the_past_changes_nothing(memory):
     for count in (150, 200, len(bars)):
         agent.detect_regime(MarketSnapshot.of(bars.head(count)))
     assert memory.recall(log=False).commit <= commit + 1  # the recall above logs itself
-
-
-def counted(memory):
-    """Return what is known of each regime of the symbol."""
-    return [RegimeStatistics(memory, "TEST").entry(regime) for regime in Regime]
-
-
-def test_a_restart_and_a_second_agent_count_nothing_again(memory):
-    bars = changing()
-    RegimeDetectionAgent(memory).update(bars)
-    once = counted(memory)
-    assert any(once)
-    RegimeDetectionAgent(memory, agent_id="second").update(bars)
-    again = RegimeDetectionAgent(memory)
-    for count in range(250, len(bars) + 1):
-        again.detect_regime(MarketSnapshot.of(bars.head(count)))
-    assert counted(memory) == once
-
-
-def test_a_restart_in_the_middle_counts_what_is_new(memory, open_on, clock):
-    bars = changing()
-    for part in (bars.head(300), bars):
-        RegimeDetectionAgent(memory).update(part)
-    with open_on(clock) as other:
-        RegimeDetectionAgent(other).update(bars)
-        assert counted(memory) == counted(other)
-
-
-def test_a_change_that_was_counted_is_not_told_again(memory):
-    if not hasattr(memory.store, "publish"):
-        pytest.skip("the model carries no messages")
-    bars = changing()
-    RegimeDetectionAgent(memory).update(bars)
-    with memory.subscribe(TOPIC, agent_id="hedge") as listening:
-        RegimeDetectionAgent(memory).update(bars)
-        assert listening.try_recv() is None
-
-
-def test_bars_that_come_twice_or_late_change_nothing(memory, open_on, clock):
-    bars = changing()
-    agent, told = RegimeDetectionAgent(memory, hold=2), []
-    for bar in range(len(bars)):
-        told.append(agent.update(bars.window(bar, bar + 1)))
-        assert agent.update(bars.window(bar, bar + 1)) == told[-1]
-        assert agent.update(bars.window(max(bar - 5, 0), bar + 1)) == told[-1]
-    with open_on(clock) as other:
-        once = RegimeDetectionAgent(other, hold=2)
-        assert told == [once.update(bars.window(bar, bar + 1)) for bar in range(len(bars))]
-        assert counted(memory) == counted(other)
-
-
-def test_after_a_fit_old_bars_are_new(memory):
-    bars, agent = changing(), RegimeDetectionAgent(memory)
-    first = agent.update(bars)
-    assert agent.fit(calm(1, 300) + 1.0).update(bars) is not None
-    agent.states = None
-    agent.fit(np.full(300, 5.0))
-    assert agent.update(bars) == first
-
-
-class Failing:
-    """A vote that fails on one of its questions, once."""
-
-    def __init__(self, vote, place):
-        self.vote, self.left = vote, place
-
-    def forget(self):
-        self.vote.forget()
-
-    def __call__(self, found, at):
-        self.left -= 1
-        if self.left == 0:
-            raise StorageError("the disk is gone")  # noqa: EM101, TRY003
-        return self.vote(found, at)
-
-
-@pytest.mark.parametrize("place", [1, 2, 30, 61])
-def test_an_update_that_failed_can_be_given_again(memory, place):
-    taught(memory, known_at=day(4))
-    bars = bars_at(np.concatenate([calm(50, 80), wild(51, 80)]), day(-70))
-    agent = RegimeDetectionAgent(memory, hold=3)
-    wanted = agent.predict(bars)
-    agent._vote = Failing(agent._vote, place)
-    with pytest.raises(StorageError):
-        agent.update(bars)
-    assert agent.update(bars) == (wanted.labels[-1], wanted.confidences[-1])
-    # One bar by itself, too.
-    agent, told = RegimeDetectionAgent(memory, hold=3), []
-    agent._vote = Failing(agent._vote, place)
-    for bar in range(len(bars)):
-        with suppress(StorageError):
-            agent.update(bars.window(bar, bar + 1))
-        told.append(agent.update(bars.window(bar, bar + 1)))
-    assert tuple(None if one is None else one.regime for one in told) == wanted.labels
-
-
-@pytest.mark.parametrize("place", [1, 2, 30])
-def test_a_snapshot_that_failed_can_be_asked_again(memory, place):
-    taught(memory)
-    bars = bars_at(np.concatenate([calm(50, 120), wild(51, 80)]), day(-170))
-    agent = RegimeDetectionAgent(memory, hold=3)
-    agent._vote = Failing(agent._vote, 0)
-    agent.detect_regime(MarketSnapshot.of(bars.head(110)))
-    agent._vote.left = place
-    # A later one that goes on, of which some bars were judged before it failed.
-    seen = MarketSnapshot.of(bars)
-    with pytest.raises(StorageError):
-        agent.detect_regime(seen)
-    told = agent.detect_regime(seen)
-    assert told == RegimeDetectionAgent(memory, hold=3).detect_regime(seen)
-
-
-def test_a_forgotten_statistic_begins_anew(memory):
-    bars, agent = changing(), RegimeDetectionAgent(memory)
-    agent.update(bars.head(300))
-    gone = [entry.memory_id for entry in counted(memory) if entry is not None]
-    assert memory.forget(gone) == len(gone) > 0
-    assert not any(counted(memory))
-    agent.update(bars)
-    anew = [entry for entry in counted(memory) if entry is not None]
-    assert anew
-    assert not {entry.memory_id for entry in anew} & set(gone)
-    assert memory.forget([entry.memory_id for entry in anew]) == len(anew)
-    assert not any(counted(memory))
-    for n in (3, 4):
-        statistics = RegimeStatistics(memory, "TEST")
-        assert statistics.update_regime_duration(Regime.QUIET, timedelta(days=n), day(n))
-    assert statistics.entry(Regime.QUIET).conditions["spells"] == 2
-
-
-def test_without_the_right_to_write_the_regimes_go_on(memory):
-    if not hasattr(memory.store, "publish"):
-        pytest.skip("the model knows no agents")
-    memory.consensus.register_agent("watcher", weight=1)
-    memory.grant("watcher", read=["shared/knowledge"])
-    bars, agent = changing(), RegimeDetectionAgent(memory.agent("watcher"))
-    told, refused = [], 0
-    for bar in range(len(bars)):
-        refused += 1
-        with suppress(AccessDeniedError):
-            agent.update(bars.window(bar, bar + 1))
-            refused -= 1
-        told.append(agent.update(bars.window(bar, bar + 1)))
-    found = RegimeDetectionAgent().predict(bars)
-    assert tuple(None if one is None else one.regime for one in told) == found.labels
-    assert refused == len(found.spells()) - 1
-    assert SemanticStore(memory).count() == 0
 
 
 def test_an_agents_handle_needs_the_right_to_write(memory):
