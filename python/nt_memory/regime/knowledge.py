@@ -45,8 +45,8 @@ class RegimeStatistics:
     >>> monday = datetime(2024, 1, 8, tzinfo=timezone.utc)
     >>> with MemorySystem(":memory:") as memory:
     ...     statistics = RegimeStatistics(memory, "SPY")
-    ...     statistics.update_regime_duration(Regime.QUIET, timedelta(days=3), monday)
-    ...     statistics.update_transition_probability(Regime.QUIET, Regime.CRISIS, monday)
+    ...     _ = statistics.update_regime_duration(Regime.QUIET, timedelta(days=3), monday)
+    ...     _ = statistics.update_transition_probability(Regime.QUIET, Regime.CRISIS, monday)
     ...     quiet = statistics.entry(Regime.QUIET, as_of=monday)
     ...     quiet.typical_duration, quiet.transition_probability
     (259200.0, {'CRISIS': 1.0})
