@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from builders import day
 from markets import DAY_US
+from nt_memory import MarketSnapshot, Regime, RegimeDetectionAgent
 from nt_memory.market import BarSeries
 
 
@@ -44,3 +46,44 @@ def bars_of_closes(closes, volumes=None, symbol="TEST"):
     volumes = np.ones(len(closes)) if volumes is None else volumes
     times = (1 + np.arange(len(closes))) * DAY_US
     return BarSeries(symbol, times, closes, closes, closes, closes, volumes)
+
+
+def snapshot(returns, at, symbol="TEST", volumes=None):
+    """Return the snapshot of a series at a time."""
+    prices = prices_of(returns)
+    return MarketSnapshot(symbol, at, prices, np.ones(len(prices)) if volumes is None else volumes)
+
+
+def calm(seed, count=120):
+    return np.random.default_rng(seed).normal(0.0, 0.003, count)
+
+
+def wild(seed, count=120):
+    return np.random.default_rng(seed).normal(0.0, 0.04, count)
+
+
+def taught(memory, known_at=None, **options):
+    """Return an agent whose memory has ten labelled regimes, named other than rules would."""
+    agent = RegimeDetectionAgent(memory, **options)
+    for seed in range(5):
+        seen = snapshot(calm(seed), day(seed))
+        agent.remember_regime(seen, Regime.MEAN_REVERTING, 0.9, known_at=known_at)
+        agent.remember_regime(
+            snapshot(wild(seed), day(seed)), Regime.CRISIS, 0.8, known_at=known_at
+        )
+    return agent
+
+
+def bars_at(returns, start, symbol="TEST"):
+    """Return daily bars of which the first closes at a time."""
+    closes = prices_of(returns)
+    times = int(start.timestamp()) * 1_000_000 + np.arange(len(closes)) * DAY_US
+    return BarSeries(symbol, times, closes, closes, closes, closes, np.ones(len(closes)))
+
+
+def changing():
+    """Bars that trend, then swing wildly, then trend again, and so on."""
+    parts = [np.full(120, 0.002)] + [
+        part for _ in range(2) for part in (wild(7, 40), np.full(200, 0.002))
+    ]
+    return bars_at(np.concatenate(parts), day(-900))

@@ -78,6 +78,26 @@ def test_the_last_regime_and_all_shares_are_told(ntm, prices):
         assert regime in out
 
 
+@pytest.mark.parametrize("symbol", ["[/b]", "[bold]SPX", "[/]", ":smile:", "SPX\\"])
+def test_what_a_file_names_its_symbol_is_text_on_a_terminal(ntm, prices, symbol):
+    code, out, err = ntm("regimes", prices, "--symbol", symbol, "--plot")
+    assert (code, err) == (0, "")
+    assert f"{symbol} is VOLATILE since 2009-" in out
+    assert symbol.replace("/", "-") + "-regimes.html" in out
+
+
+def test_prices_of_any_size_are_told(ntm, tmp_path):
+    rows = [
+        f"{n // 28 + 2000}-01-{n % 28 + 1:02}," + ",".join(["1e300", "1e-300"][n % 2 :][:1] * 4)
+        for n in range(130)
+    ]
+    file = tmp_path / "wide.csv"
+    file.write_text("\n".join(["Date,Open,High,Low,Close", *rows]))
+    code, out, err = ntm("regimes", file)
+    assert (code, err) == (0, "")
+    assert "wide is " in out
+
+
 def test_json_tells_what_the_agent_tells(ntm, prices):
     code, out, _ = ntm("regimes", prices, "--symbol", "S&P", "--lookback", "60", "--json")
     told = json.loads(out)

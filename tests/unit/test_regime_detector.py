@@ -199,6 +199,18 @@ def test_closes_alone_do():
     assert [one.regime for one in told[99:]] == list(agent.predict(WALK[:200]).labels[99:])
 
 
+@pytest.mark.parametrize("fitted", [False, True])
+def test_a_step_from_the_largest_price_to_the_least_is_told(fitted):
+    prices = np.concatenate([WALK[:120], [1e300, 1e-300, 1e300, 1e-300]])
+    agent = RegimeDetectionAgent()
+    if fitted:
+        agent.fit(prices_of(two_states(1500)[1]))
+        assert agent.states is not None
+    told = [agent.update(price) for price in prices]
+    assert [one.regime for one in told[99:]] == list(agent.predict(prices).labels[99:])
+    assert all(0.0 <= one.confidence <= 1.0 for one in told[99:])
+
+
 def test_a_fit_begins_updates_anew():
     agent = RegimeDetectionAgent()
     agent.update(bars_of_closes(WALK[:200]))

@@ -18,47 +18,9 @@ from nt_memory import (
     SemanticStore,
     regime_features,
 )
-from nt_memory.market import BarSeries
 from nt_memory.regime import FEATURES
 from nt_memory.regime.detector import TOPIC
-from regimes import prices_of
-
-RNG = np.random.default_rng(12)
-DAY_US = 86_400_000_000
-
-
-def snapshot(returns, at, symbol="TEST", volumes=None):
-    """Return the snapshot of a series at a time."""
-    prices = prices_of(returns)
-    return MarketSnapshot(symbol, at, prices, np.ones(len(prices)) if volumes is None else volumes)
-
-
-def calm(seed, count=120):
-    return np.random.default_rng(seed).normal(0.0, 0.003, count)
-
-
-def wild(seed, count=120):
-    return np.random.default_rng(seed).normal(0.0, 0.04, count)
-
-
-def taught(memory, known_at=None, **options):
-    """Return an agent whose memory has ten labelled regimes, named other than rules would."""
-    agent = RegimeDetectionAgent(memory, **options)
-    for seed in range(5):
-        seen = snapshot(calm(seed), day(seed))
-        agent.remember_regime(seen, Regime.MEAN_REVERTING, 0.9, known_at=known_at)
-        agent.remember_regime(
-            snapshot(wild(seed), day(seed)), Regime.CRISIS, 0.8, known_at=known_at
-        )
-    return agent
-
-
-def bars_at(returns, start, symbol="TEST"):
-    """Return daily bars of which the first closes at a time."""
-    closes = prices_of(returns)
-    times = int(start.timestamp()) * 1_000_000 + np.arange(len(closes)) * DAY_US
-    return BarSeries(symbol, times, closes, closes, closes, closes, np.ones(len(closes)))
-
+from regimes import bars_at, calm, changing, prices_of, snapshot, taught, wild
 
 # --- labelled regimes ---------------------------------------------------------
 
@@ -132,7 +94,7 @@ def test_a_label_given_in_hindsight_is_known_from_when_it_is_given(memory, clock
 
 
 def test_updates_vote_as_a_prediction_does(memory):
-    agent = taught(memory, known_at=day(0))
+    agent = taught(memory, known_at=day(4))
     bars = bars_at(np.concatenate([calm(50, 60), wild(51, 80)]), day(-70))
     told = [agent.update(bars.window(bar, bar + 1)) for bar in range(len(bars))]
     labels = agent.predict(bars).labels
@@ -180,6 +142,18 @@ def test_entries_without_features_or_of_other_names_have_no_vote(memory, open_on
     assert agent.detect_regime(seen) == before
 
 
+def test_a_label_cannot_be_known_before_its_market(memory):
+    agent, seen = RegimeDetectionAgent(memory), snapshot(calm(1), day(2))
+    early = day(2) - timedelta(microseconds=1)
+    with pytest.raises(ValueError, match=r"known_at=.*give no earlier time"):
+        agent.remember_regime(seen, Regime.QUIET, known_at=early)
+    with pytest.raises(ValueError, match=r"known_at=.*naive"):
+        agent.remember_regime(seen, Regime.QUIET, known_at=day(3).replace(tzinfo=None))
+    assert SemanticStore(memory).count() == 0
+    id_ = agent.remember_regime(seen, Regime.QUIET, known_at=day(2))
+    assert SemanticStore(memory).get(id_).known_at == day(2)
+
+
 @pytest.mark.parametrize(
     ("regime", "confidence", "match"),
     [("BULL", 1.0, "BULL"), (Regime.QUIET, 1.5, "confidence=1.5")],
@@ -191,14 +165,6 @@ def test_a_bad_label_is_refused(memory, regime, confidence, match):
 
 
 # --- changes ------------------------------------------------------------------
-
-
-def changing():
-    """Bars that trend, then swing wildly, then trend again, and so on."""
-    parts = [np.full(120, 0.002)] + [
-        part for _ in range(2) for part in (wild(7, 40), np.full(200, 0.002))
-    ]
-    return bars_at(np.concatenate(parts), day(-900))
 
 
 def test_changes_are_counted_as_knowledge(memory):
@@ -305,6 +271,21 @@ def test_durations_are_averaged_and_transitions_counted(memory):
     assert knowledge.transitions == pytest.approx({"QUIET": 2 / 3, "CRISIS": 1 / 3})
 
 
+def test_each_kind_is_counted_once_a_time(memory):
+    statistics = RegimeStatistics(memory, "SPY")
+    assert statistics.update_transition_probability(Regime.QUIET, Regime.CRISIS, day(5))
+    known, commit = statistics.entry(Regime.QUIET), memory.recall(log=False).commit
+    assert not statistics.update_transition_probability(Regime.QUIET, Regime.CRISIS, day(5))
+    assert not statistics.update_transition_probability(Regime.QUIET, Regime.VOLATILE, day(4))
+    assert memory.recall(log=False).commit == commit
+    assert statistics.entry(Regime.QUIET) == known
+    # A spell that one saw from its beginning and another did not.
+    assert statistics.update_regime_duration(Regime.QUIET, timedelta(days=2), day(5))
+    assert statistics.update_transition_probability(Regime.CRISIS, Regime.QUIET, day(5))
+    assert statistics.update_transition_probability(Regime.QUIET, Regime.CRISIS, day(6))
+    assert statistics.entry(Regime.QUIET).conditions["changes"] == {"CRISIS": 2}
+
+
 def test_bars_ahead_of_the_clock_are_counted_too(memory):
     statistics = RegimeStatistics(memory, "SPY")
     for n in (30, 31):
@@ -323,7 +304,7 @@ def test_what_two_writers_count_at_once_is_all_counted(memory):
         return changes(*args)
 
     knowledge.changes = interrupted
-    first.update_regime_duration(Regime.QUIET, timedelta(days=4), day(1))
+    assert first.update_regime_duration(Regime.QUIET, timedelta(days=4), day(2))
     assert first.entry(Regime.QUIET).conditions["spells"] == 2
     assert first.entry(Regime.QUIET).typical_duration == 3 * 86_400.0
 

@@ -11,6 +11,7 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from nt_memory.cli.regimes_page import day_of, page
 from nt_memory.regime import Regime, RegimeDetectionAgent
@@ -104,17 +105,19 @@ def _spell(bars: BarSeries, spell: Spell) -> dict[str, Any]:
 def _show(bars: BarSeries, found: Regimes, rows: list[dict[str, Any]], plot: Path | None) -> None:
     console = Console()
     latest = found.spells()[-1]
-    console.print(
-        f"\n[bold]{bars.symbol} is {latest.regime.value}[/bold] "
-        f"since {day_of(bars, latest.start):%Y-%m-%d} "
+    # As a text: what a file names its symbol is no markup.
+    headline = Text(f"\n{bars.symbol} is {latest.regime.value}", style="bold")
+    headline.append(
+        f" since {day_of(bars, latest.start):%Y-%m-%d} "
         f"({latest.stop - latest.start:,} bars), confidence {found.confidences[-1]:.2f}\n",
-        highlight=False,
+        style="not bold",
     )
+    console.print(headline)
     console.print(_regimes(rows))
     console.print()
     console.print(_spells(bars, found))
     if plot is not None:
-        console.print(f"\nplot  {plot}", highlight=False, soft_wrap=True)
+        console.print(Text(f"\nplot  {plot}"), soft_wrap=True)
 
 
 def _table(*names: str) -> Table:

@@ -9,6 +9,7 @@ import numpy as np
 
 from nt_memory._shown import shown
 from nt_memory._values import finite
+from nt_memory.clock import to_micros
 from nt_memory.experience.semantic import SemanticMemory
 from nt_memory.experience.semantic_store import SemanticStore
 from nt_memory.market import BarSeries
@@ -184,8 +185,17 @@ class RegimeDetectionAgent:
         ----------
         bar
             A series of one bar (or of several, one after another), as in
-            ``bars.window(n, n + 1)``; each symbol is a series of its own.  A close alone
-            does as well, but has no time: then the memory has no vote, and nobody is told.
+            ``bars.window(n, n + 1)``; each symbol is a series of its own.  One at or before
+            the last of its symbol changes nothing, and the last regime is told again.  A
+            close alone does as well, but has no time: then the memory has no vote, nobody
+            is told, and each is a new bar.
+
+        Raises
+        ------
+        NtMemoryError
+            The memory could not be asked, and the bar was not taken in; or a change could
+            not be counted (`AccessDeniedError`: grant to write to ``shared/knowledge``),
+            and the bar was.  Give the same bars again: none counts twice.
         """
         symbol = bar.symbol if isinstance(bar, BarSeries) else None
         closes, volumes = _columns(bar if isinstance(bar, BarSeries) else [bar])
@@ -219,6 +229,8 @@ class RegimeDetectionAgent:
         ------
         ValueError
             It has fewer bars.
+        NtMemoryError
+            As `update` does.
 
         Examples
         --------
@@ -238,7 +250,8 @@ class RegimeDetectionAgent:
             raise ValueError(msg)
         self._ask()
         key = (snapshot.symbol, bars)
-        seen = self._seen.get(key)
+        # Where the memory fails on the way, the next snapshot begins anew.
+        seen = self._seen.pop(key, None)
         if seen is None or not _goes_on(seen, snapshot):
             seen = _Seen(snapshot.prices[:0], snapshot.volumes[:0], self._tracker(bars))
         first = len(seen.prices)
@@ -273,14 +286,22 @@ class RegimeDetectionAgent:
             How sure that is, 0 to 1.
         known_at
             From when the label could be known, for it is often given in hindsight; the
-            later of the clock's now and ``snapshot.at`` by default.
+            later of the clock's now and ``snapshot.at`` by default, and never earlier than
+            ``snapshot.at``.
         """
         if self._memory is None:
             msg = "memory=None: give RegimeDetectionAgent a memory to keep labelled regimes in"
             raise ValueError(msg)
         found = regime_features(snapshot.prices, snapshot.volumes, snapshot.book, self.lookback)
         told = {name: value for name, value in asdict(found).items() if value is not None}
-        now = max(self._memory.clock.now(), snapshot.at)
+        if known_at is None:
+            known_at = max(self._memory.clock.now(), snapshot.at)
+        elif to_micros(known_at, "known_at") < to_micros(snapshot.at):
+            msg = (
+                f"known_at={shown(known_at)}, but the snapshot is of {shown(snapshot.at)}: "
+                f"give no earlier time"
+            )
+            raise ValueError(msg)
         entry = SemanticMemory(
             memory_type="REGIME",
             created_at=snapshot.at,
@@ -290,7 +311,7 @@ class RegimeDetectionAgent:
             conditions={"symbol": snapshot.symbol},
             tags=(snapshot.symbol,),
         )
-        return SemanticStore(self._memory).add(entry, now if known_at is None else known_at)
+        return SemanticStore(self._memory).add(entry, known_at)
 
     def _ask(self) -> None:
         """Let the memory be read anew: something may have been labelled meanwhile."""
@@ -305,13 +326,12 @@ class RegimeDetectionAgent:
         current = self._current.get(symbol)
         if current is not None and at <= current.at:
             return
-        since = None
-        if current is not None:
-            changed = current.regime is not told.regime
-            since = at if changed else current.since
-            if changed:
-                self._changed(symbol, current, told, at)
-        self._current[symbol] = _Current(told.regime, at, since)
+        changed = current is not None and current.regime is not told.regime
+        since = None if current is None else current.since
+        # First of all, so that a change that cannot be counted does not come again and again.
+        self._current[symbol] = _Current(told.regime, at, at if changed else since)
+        if current is not None and changed:
+            self._changed(symbol, current, told, at)
 
     def _changed(self, symbol: str, old: _Current, new: Told, at: datetime) -> None:
         if self._memory is None:
@@ -320,7 +340,8 @@ class RegimeDetectionAgent:
         # A spell whose beginning was not seen would count as shorter than it was.
         if old.since is not None:
             statistics.update_regime_duration(old.regime, at - old.since, at)
-        statistics.update_transition_probability(old.regime, new.regime, at)
+        if not statistics.update_transition_probability(old.regime, new.regime, at):
+            return  # by another agent, or before a restart, it was counted and told
         entry = statistics.entry(new.regime, as_of=at)
         data = {
             "symbol": symbol,

@@ -198,14 +198,32 @@ class FeatureWindow:
         self, price: float, volume: float, book: OrderBook | None = None
     ) -> RegimeFeatures | None:
         """Take in a bar; return its features, or None before the look-back is full."""
+        found = self.ahead(price, volume, book)
+        self.take(price, volume)
+        return found
+
+    def take(self, price: float, volume: float) -> None:
+        """Take in a bar, and compute nothing."""
         price, volume = checked_price(price), finite("volume", volume, 0.0)
-        # The logarithm of an array, as in a table: that of `math` may differ in its last bit.
-        self._log_prices.append(float(np.log(np.array([price]))[0]))
+        self._log_prices.append(_log(price))
         self._volumes.append(volume)
-        if len(self._log_prices) < self.lookback:
+
+    def ahead(
+        self, price: float, volume: float, book: OrderBook | None = None
+    ) -> RegimeFeatures | None:
+        """Return what `update` would of a bar, without taking it in."""
+        price, volume = checked_price(price), finite("volume", volume, 0.0)
+        if len(self._log_prices) < self.lookback - 1:
             return None
-        row = _features(np.array([self._log_prices]), np.array([self._volumes]))[0]
-        return as_features(row, book, price)
+        before = slice(1 - self.lookback, None)
+        log_prices = [*list(self._log_prices)[before], _log(price)]
+        volumes = [*list(self._volumes)[before], volume]
+        return as_features(_features(np.array([log_prices]), np.array([volumes]))[0], book, price)
+
+
+def _log(price: float) -> float:
+    # The logarithm of an array, as in a table: that of `math` may differ in its last bit.
+    return float(np.log(np.array([price], dtype=np.float64))[0])
 
 
 def as_features(row: Floats, book: OrderBook | None, price: float) -> RegimeFeatures:

@@ -57,6 +57,7 @@ class Tracker:
         self._states = states
         self._belief: tuple[float, ...] = () if states is None else states.start()
         self._names = () if states is None else tuple(_NAMES[name] for name in named(states))
+        self._at: datetime | None = None
         self._price: float | None = None
         self._return: float | None = None
         self._rival: tuple[Regime | None, int] = (None, 0)
@@ -68,33 +69,48 @@ class Tracker:
         at: datetime | None = None,
         book: OrderBook | None = None,
     ) -> Told | None:
-        """Take in a bar; return its regime, or None before the look-back is full."""
-        return self.step(price, self._window.update(price, volume, book), at)
+        """Take in a bar; return its regime, or None before the look-back is full.
+
+        A bar at or before the time of the last one was taken in already: it changes
+        nothing, and what was told last is told again.
+        """
+        if at is not None and self._at is not None and at <= self._at:
+            return self.told
+        told = self.step(price, self._window.ahead(price, volume, book), at)
+        self._window.take(price, volume)
+        self._at = self._at if at is None else at
+        return told
 
     def step(
         self, price: float, found: RegimeFeatures | None, at: datetime | None = None
     ) -> Told | None:
         """Do what `update` does, with the features of the bar at hand."""
+        # The memory may fail: it is asked before anything moves, so that the bar can come again.
+        voted = self._voted(found, at)
         self._past.price(price)
         self._believe(price)
         if found is None:
             return None
         self._past.volatility(found.volatility)
-        said = self._judge(found, at)
+        said = self._judge(found, voted)
         regime = self._held(said)
         self.told = Told(regime, min(said.confidences.get(regime, 0.0), 1.0))
         return self.told
+
+    def _voted(self, found: RegimeFeatures | None, at: datetime | None) -> Judgement | None:
+        if self._vote is None or found is None or at is None:
+            return None
+        return self._vote(found, at)
 
     def _believe(self, price: float) -> None:
         last, self._price = self._price, price
         if last is None:
             return
-        before, self._return = self._return, math.log(price / last)
+        before, self._return = self._return, math.log(price) - math.log(last)
         if self._states is not None and before is not None:
             self._belief = self._states.filter(self._belief, before, self._return)
 
-    def _judge(self, found: RegimeFeatures, at: datetime | None) -> Judgement:
-        voted = self._vote(found, at) if self._vote is not None and at is not None else None
+    def _judge(self, found: RegimeFeatures, voted: Judgement | None) -> Judgement:
         if voted is not None:
             return Judgement(voted.first, voted.confidences, self._hold)
         if self._states is None:
