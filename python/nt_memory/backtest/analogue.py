@@ -122,7 +122,7 @@ class _Memory:
     def decide(self, past: Market) -> Stance:
         self.decided = {
             symbol: self._agents[symbol].decide(past[symbol], self._states[symbol][bar])
-            for symbol, bar in _closed(past)
+            for symbol, bar in past.closing()
             if bar >= StateEncoder.warm_up
         }
         return _stance(self.decided, len(past.symbols))
@@ -138,7 +138,7 @@ class _Plain:
         window, threshold = self._terms.momentum, self._terms.threshold
         weights = {
             symbol: momentum_direction(past[symbol], window, threshold) / len(past.symbols)
-            for symbol, bar in _closed(past)
+            for symbol, bar in past.closing()
             if bar >= window
         }
         return Stance(weights, why=f"the last {window} returns")
@@ -176,13 +176,6 @@ class _Shuffled:
             evidence = weigh(given, [analogue.similarity for analogue in decision.analogues])
             weights[symbol] = evidence.direction(self._threshold) / len(past.symbols)
         return Stance(weights, why="the recalls of memory, their outcomes dealt out by lot")
-
-
-def _closed(past: Market) -> Iterator[tuple[str, int]]:
-    """Yield the symbols with a bar that closes at the last step, and its place."""
-    for symbol in past.symbols:
-        if past.closes_now(symbol):
-            yield symbol, len(past[symbol]) - 1
 
 
 def _stance(decided: dict[str, Decision], symbols: int) -> Stance:

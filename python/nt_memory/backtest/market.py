@@ -13,7 +13,7 @@ from nt_memory._shown import shown
 from nt_memory.clock import from_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from nt_memory.market import BarSeries, Floats, Times
@@ -103,6 +103,12 @@ class Market:
         """Whether the symbol has a bar that closes at the last step."""
         bars = self._series[symbol]
         return len(bars) > 0 and bool(bars.times[-1] == self.times[-1])
+
+    def closing(self) -> Iterator[tuple[str, int]]:
+        """Go through the symbols with a bar that closes at the last step, and its place."""
+        for symbol, bars in self._series.items():
+            if self.closes_now(symbol):
+                yield symbol, len(bars) - 1
 
     def places(self, symbol: str) -> Indices:
         """Return which bar of a symbol is its last at each step; -1 before the first."""

@@ -128,7 +128,7 @@ class _Remembering:
     def decide(self, past: Market) -> Stance:
         decisions = {}
         remembered: list[Remembered] = []
-        for symbol, bar in _closed(past):
+        for symbol, bar in past.closing():
             features = self._told.features[symbol].at(bar)
             if not features:
                 continue
@@ -167,7 +167,7 @@ class _Forgetting:
 
     def decide(self, past: Market) -> Stance:
         decisions = {}
-        for symbol, bar in _closed(past):
+        for symbol, bar in past.closing():
             features = self._told.features[symbol].at(bar)
             if not features:
                 continue
@@ -188,13 +188,6 @@ def _config(stage: Stage, *, keeps: bool) -> MemoryConfig:
     if keeps and stage.folder is not None:
         return MemoryConfig(storage_path=stage.folder / STORE, clock=clock, seed=seed)
     return MemoryConfig(cold_engine="memory", clock=clock, seed=seed)
-
-
-def _closed(past: Market) -> Iterator[tuple[str, int]]:
-    """Yield the symbols with a bar that closes at the last step, and its place."""
-    for symbol in past.symbols:
-        if past.closes_now(symbol):
-            yield symbol, len(past[symbol]) - 1
 
 
 def _stance(decisions: Mapping[str, tuple[Decision, str | None]], symbols: int) -> Stance:
