@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from markets import random_bars
 from nt_memory.cli import reading
 from nt_memory.cli.app import app
+from nt_memory.cli.reading import Reading
 
 COMMANDS = ("regimes", "backtest", "check-lookahead", "tune-decay", "paper")
 TYPED = ("--timezone", "America/New_York", "--close-time", "16:00", "--label", "open", "--sort")
@@ -61,8 +62,17 @@ def test_a_file_with_the_newest_row_first_has_its_regimes_told(tmp_path):
     file = tmp_path / "aaa.csv"
     file.write_text("\n".join(["Date,Open,High,Low,Close", *rows]))
     typed = ["regimes", str(file), "--lookback", "40", "--json"]
-    assert "sort=True" in str(CliRunner().invoke(app, typed).exception)
+    assert "give --sort" in str(CliRunner().invoke(app, typed).exception)
     how = ["--sort", "--timezone", "America/New_York", "--close-time", "16:00"]
     found = CliRunner().invoke(app, [*typed, *how])
     assert found.exit_code == 0, found.output
     assert json.loads(found.stdout)["to"][10:] in {"T20:00:00+00:00", "T21:00:00+00:00"}
+
+
+def test_what_helps_is_told_as_it_is_typed(tmp_path):
+    file = tmp_path / "a.csv"
+    rows = ("2024-01-03,1,1,1,1", "2024-01-02,1,1,1,1")
+    file.write_text("\n".join(("date,open,high,low,close", *rows)) + "\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="give --sort"):
+        Reading().bars(file)
+    assert len(Reading(sort=True).bars(file)) == 2

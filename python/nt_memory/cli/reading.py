@@ -27,6 +27,8 @@ Label = Annotated[
 ]
 Sort = Annotated[bool, typer.Option("--sort", help="Sort rows that are not in order.")]
 
+_TYPED = {"sort=True": "--sort", "label='close'": "--label close", "label='open'": "--label open"}
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -38,7 +40,13 @@ class Reading:
     sort: bool = False
 
     def bars(self, path: Path, symbol: str | None = None) -> BarSeries:
-        """Read the bars of a file."""
-        return read_bars(
-            path, symbol, self.timezone, self.close_time, label=self.label, sort=self.sort
-        )
+        """Read the bars of a file; what helps is told as it is typed."""
+        try:
+            return read_bars(
+                path, symbol, self.timezone, self.close_time, label=self.label, sort=self.sort
+            )
+        except ValueError as error:
+            told = str(error)
+            for argument, option in _TYPED.items():
+                told = told.replace(argument, option)
+            raise ValueError(told) from error
