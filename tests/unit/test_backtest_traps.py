@@ -18,6 +18,7 @@ from nt_memory.backtest.report import render, run_card
 from nt_memory.backtest.runs import compare_runs
 from nt_memory.backtest.settings import HOLD, MEMORY
 from nt_memory.cli import backtest as command
+from nt_memory.cli.reading import Reading
 from nt_memory.market import BarSeries
 from nt_memory.policy import StateEncoder
 
@@ -175,9 +176,9 @@ def test_a_run_without_its_main_column_is_told(tmp_path):
 
 def test_what_begins_later_is_left_out_of_a_check(tmp_path, monkeypatch):
     early, late = growing("A", 1.01, 60), growing("B", 1.01, 30, first=50)
-    monkeypatch.setattr(command, "market_of", lambda _files: Market([early, late]))
+    monkeypatch.setattr(command, "market_of", lambda _files, _how: Market([early, late]))
     monkeypatch.setitem(command.AGENTS, "flat", lambda: _flat_arms)
-    command.lookahead([], "flat", 1, 40, as_json=True)
+    command.lookahead([], "flat", 1, 40, Reading(), as_json=True)
 
 
 @contextmanager
