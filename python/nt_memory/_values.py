@@ -78,6 +78,14 @@ def finite(name: str, value: object, low: float = -math.inf, high: float = math.
     return number
 
 
+def whole(name: str, value: object, least: int = 1) -> int:
+    """Return a whole number of at least so many; a bool is none."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        msg = f"{name}={shown(value)}: give a whole number of at least {least}"
+        raise ValueError(msg)
+    return value
+
+
 def _range(low: float, high: float) -> str:
     if math.isfinite(high):
         return f" from {low:g} to {high:g}"

@@ -2,7 +2,9 @@
 
 import warnings
 
+import empyrical
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,9 +13,6 @@ from hypothesis.extra import numpy as hnp
 from experiments import made_up_experiment
 from nt_memory import metrics
 from nt_memory.backtest.periods import monthly_returns
-
-empyrical = pytest.importorskip("empyrical", reason="empyrical-reloaded is not installed")
-pandas = pytest.importorskip("pandas")
 
 RETURNS = hnp.arrays(
     np.float64, st.integers(5, 300), elements=st.floats(-0.2, 0.2, allow_subnormal=False)
@@ -51,7 +50,7 @@ def test_months_agree():
     experiment = made_up_experiment()
     times = experiment.market.times[experiment.start + 1 :]
     returns = experiment.arms["memory"].run.returns
-    series = pandas.Series(returns, index=pandas.to_datetime(times, unit="us"))
+    series = pd.Series(returns, index=pd.to_datetime(times, unit="us"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pandas warns of what empyrical asks of it
         expected = empyrical.aggregate_returns(series, "monthly")

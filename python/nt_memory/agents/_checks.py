@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from nt_memory._shown import shown
-from nt_memory._values import finite, mapping
+from nt_memory._values import finite, mapping, whole
 from nt_memory.agents.features.types import (
     HedgeFeatures,
     LiquidityFeatures,
@@ -29,20 +29,6 @@ GROUPS: Mapping[str, type] = {
     "markov": MarkovFeatures,
 }
 _TEXTS = frozenset({"state"})
-
-
-def whole(name: str, value: object, least: int = 1) -> int:
-    """Return a whole number of at least so many.
-
-    Raises
-    ------
-    ValueError
-        It is something else.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        msg = f"{name}={shown(value)}: give a whole number of at least {least}"
-        raise ValueError(msg)
-    return value
 
 
 def text(name: str, value: object) -> str:

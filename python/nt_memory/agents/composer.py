@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from nt_memory._shown import shown
-from nt_memory._values import finite, texts
-from nt_memory.agents._checks import text, whole
+from nt_memory._values import finite, texts, whole
+from nt_memory.agents._checks import text
 from nt_memory.agents.opinion import DIRECTIONS, LEAST_FACTOR, MOST_FACTOR
 from nt_memory.clock import to_micros
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from nt_memory._recalling import bounds
 from nt_memory._shown import shown
-from nt_memory._values import unpack
+from nt_memory._values import unpack, whole
 from nt_memory._walking import walk
 from nt_memory.clock import from_micros, to_micros
 from nt_memory.filters import Filter, ge
@@ -254,10 +254,7 @@ class ShuffledLedger(Ledger):
         seed: int = 0,
         recorded_by: datetime | int | None = None,
     ) -> None:
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            msg = f"seed={shown(seed)}: give a whole number of at least 0"
-            raise ValueError(msg)
-        self._rng = np.random.default_rng(seed)
+        self._rng = np.random.default_rng(whole("seed", seed, 0))
         # With whom the n-th trades: told by the seed alone, so that a shuffle can be undone.
         self._partners: list[int] = []
         super().__init__(memory, namespace, recorded_by=recorded_by)

@@ -14,8 +14,8 @@ import numpy as np
 from nt_memory._remembering import raws_of
 from nt_memory._retrying import retried
 from nt_memory._shown import shown
-from nt_memory._values import finite
-from nt_memory.agents._checks import text, whole
+from nt_memory._values import finite, whole
+from nt_memory.agents._checks import text
 from nt_memory.agents.ledger import OUTCOME
 from nt_memory.agents.opinion import SIGNAL
 from nt_memory.agents.trading_item import TradingMemoryItem

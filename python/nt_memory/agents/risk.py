@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from nt_memory._remembering import raws_of
 from nt_memory._shown import shown
-from nt_memory._values import finite, pack, unpack
-from nt_memory.agents._checks import text, whole
+from nt_memory._values import finite, pack, unpack, whole
+from nt_memory.agents._checks import text
 from nt_memory.clock import Bars, from_micros, micros, to_micros
 from nt_memory.errors import ConflictError
 from nt_memory.records import Record

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from nt_memory._retrying import retried
 from nt_memory._shown import shown
+from nt_memory._values import whole
 from nt_memory._walking import walk
-from nt_memory.agents._checks import GROUPS, checked_features, text, whole
+from nt_memory.agents._checks import GROUPS, checked_features, text
 from nt_memory.agents._decided import SwarmDecision, act_of, decision_of, kept
 from nt_memory.agents.base import MemoryAwareAgent
 from nt_memory.agents.composer import AgentVote, Composer, checked_vote

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from nt_memory._intake import visible_at
 from nt_memory._retrying import retried
 from nt_memory._shown import shown
-from nt_memory._values import finite
+from nt_memory._values import finite, whole
 from nt_memory._walking import walk
-from nt_memory.agents._checks import text, whole
+from nt_memory.agents._checks import text
 from nt_memory.agents.trading_item import TradingMemoryItem, TradingSummary
 from nt_memory.clock import Bars, micros, to_micros
 from nt_memory.errors import ForgottenError

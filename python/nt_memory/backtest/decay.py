@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nt_memory._shown import shown
-from nt_memory._values import finite
+from nt_memory._values import finite, whole
 from nt_memory.agents.analogue import KIND, SETTLED, weigh
-from nt_memory.backtest._checks import whole
 from nt_memory.backtest.windows import walk_forward
 from nt_memory.clock import ManualClock, from_micros
 from nt_memory.config import MemoryConfig, VectorSpace

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from nt_memory._shown import shown
-from nt_memory._values import finite
-from nt_memory.backtest._checks import whole
+from nt_memory._values import finite, whole
 from nt_memory.backtest.bootstrap import FEWEST
 from nt_memory.backtest.engine import Costs
 from nt_memory.backtest.sizing import Sizing

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from nt_memory._shown import shown
-from nt_memory._values import finite
-from nt_memory.backtest._checks import whole
+from nt_memory._values import finite, whole
 from nt_memory.metrics import BARS_A_YEAR
 
 if TYPE_CHECKING:

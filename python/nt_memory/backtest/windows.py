@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nt_memory.backtest._checks import whole
+from nt_memory._values import whole
 
 
 @dataclass(frozen=True, slots=True)

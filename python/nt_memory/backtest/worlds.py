@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nt_memory._shown import shown
+from nt_memory._values import whole
 from nt_memory.market import BarSeries
 
 _DAY_US = 86_400_000_000
@@ -26,7 +26,7 @@ def empty_world(seed: int, bars: int = 1000) -> BarSeries:
         How many.
     """
     rng = np.random.default_rng([seed, 0])
-    returns = rng.normal(0.0, _NOISE, _checked(bars))
+    returns = rng.normal(0.0, _NOISE, whole("bars", bars))
     return _series(rng, returns, np.full(bars, 0.004), rng.lognormal(10.0, 0.4, bars))
 
 
@@ -47,7 +47,7 @@ def planted_world(seed: int, bars: int = 2000, *, drift: float = 0.006) -> BarSe
         takes away what follows.
     """
     rng = np.random.default_rng([seed, 1])
-    returns = rng.normal(0.0, _NOISE, _checked(bars))
+    returns = rng.normal(0.0, _NOISE, whole("bars", bars))
     reach, volume = np.full(bars, 0.004), rng.lognormal(10.0, 0.4, bars)
     at = int(rng.integers(EVERY))
     while at + SETUP + AFTER <= bars:
@@ -80,10 +80,3 @@ def _series(
         close=close,
         volume=volume,
     )
-
-
-def _checked(bars: int) -> int:
-    if isinstance(bars, bool) or not isinstance(bars, int) or bars < 1:
-        msg = f"bars={shown(bars)}: give a whole number of at least 1"
-        raise ValueError(msg)
-    return bars

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nt_memory._shown import shown
-from nt_memory._values import finite
+from nt_memory._values import finite, whole
 from nt_memory.clock import to_micros
 from nt_memory.experience.semantic import SemanticMemory
 from nt_memory.experience.semantic_store import SemanticStore
@@ -119,10 +119,8 @@ class RegimeDetectionAgent:
         hold: int = 5,
     ) -> None:
         self.lookback = checked_lookback(lookback)
-        for name, value in (("neighbours", neighbours), ("hold", hold)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                msg = f"{name}={shown(value)}: give a whole number of at least 1"
-                raise ValueError(msg)
+        whole("neighbours", neighbours)
+        whole("hold", hold)
         self.agent_id = agent_id or (memory.agent_id if memory is not None else None) or "regimes"
         self.states: States | None = None
         """The fitted states; None before `fit`, or where the returns come in one."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from nt_memory._shown import shown
-from nt_memory._values import finite
+from nt_memory._values import finite, whole
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -238,11 +238,7 @@ def as_features(row: Floats, book: OrderBook | None, price: float) -> RegimeFeat
 
 def checked_lookback(lookback: int) -> int:
     """Return a look-back, refused where it is too short for the features."""
-    whole = isinstance(lookback, int) and not isinstance(lookback, bool)
-    if not whole or lookback < LEAST_LOOKBACK:
-        msg = f"lookback={shown(lookback)}: give a whole number of at least {LEAST_LOOKBACK}"
-        raise ValueError(msg)
-    return lookback
+    return whole("lookback", lookback, LEAST_LOOKBACK)
 
 
 def checked_price(price: float) -> float:
