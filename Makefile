@@ -16,7 +16,7 @@ SELF_CHECK = --data clustered --seconds 0.2 --again --results target/vectors/sel
 VECTORS = $(if $(SIZES),--sizes $(SIZES)) $(if $(DATA),--data $(DATA)) $(if $(filter 1000,$(SIZES)),$(SELF_CHECK))
 
 .DEFAULT_GOAL := help
-.PHONY: help tools venv build demo test test-rust test-python lint format deny bench bench-vectors study crash power-cuts fuzz locks soak wheel clean
+.PHONY: help tools venv build demo test test-rust test-python lint format deny bench bench-vectors study crash power-cuts explore fuzz locks soak wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,6 +106,11 @@ crash: build ## kills and power cuts of writers, damaged copies (hours); KILLS=n
 
 power-cuts: build ## count what power cuts leave; ENGINE=sled CUTS=n
 	@PYTHONPATH=tests $(BIN)/python -m crash.power_cuts --engine $(or $(ENGINE),sled) --images $(CUTS)
+
+explore: build ## the property tests with other examples, again and again; ROUNDS=n ARGS=
+	for round in $$(seq $(or $(ROUNDS),10)); do \
+	  $(BIN)/python -m pytest -q -x --hypothesis-profile=explore $(or $(ARGS),tests/property tests/unit) || exit 1; \
+	done
 
 locks: build ## threads that stall past their leases, kills between grants (an hour); TURNS=n LOCK_KILLS=n
 	NT_MEMORY_LOCK_TURNS=$(or $(TURNS),100000) NT_MEMORY_LOCK_KILLS=$(or $(LOCK_KILLS),1000) $(BIN)/python -m pytest -q tests/integration/test_locks.py

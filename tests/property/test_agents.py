@@ -147,7 +147,8 @@ def stays_recomputable(ledger, seed, count, late):
                 made = trading.decide(past, everything(seed, bar), "CALM")
                 went_by.append((made, before, commit))
                 if (bar, bars.symbol) in late:
-                    outcome(memory, "hedge", day(bar // 2), 9.0, bars.symbol, f"late{bar}")
+                    late_id = f"late.{bars.symbol}.{bar}"
+                    outcome(memory, "hedge", day(bar // 2), 9.0, bars.symbol, late_id)
         for made, before, commit in went_by:
             of = {"symbol": made.symbol}
             again = ledger(memory, recorded_by=commit)

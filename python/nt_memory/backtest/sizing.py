@@ -116,7 +116,7 @@ class Sizing:
         """Return what each position is scaled by, so that none and no row is too large."""
         size = np.abs(sized)
         # By itself first: one that asks for any size would leave nothing to the others.
-        alone = np.where(size > self.most, self.most / np.where(size > 0.0, size, 1.0), 1.0)
+        alone = self.most / np.maximum(size, self.most)
         gross = (size * alone).sum(axis=1, keepdims=True)
         # Sums of sleeves may be a rounding above: such a position is left alone.
         over = gross > self.most * (1.0 + 1e-12)
