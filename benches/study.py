@@ -17,10 +17,11 @@ from pathlib import Path
 
 from rich.progress import Progress
 
+from nt_memory.agents.swarm import ON_BARS
 from nt_memory.backtest import Analogues, Market, Settings, load_sp500, run_backtest
 from nt_memory.backtest.bootstrap import sharpe_difference
 from nt_memory.backtest.settings import HOLD, MEMORY, PLAIN, SHUFFLED
-from nt_memory.backtest.swarm import AGENTS, Swarms
+from nt_memory.backtest.swarm import Swarms
 from nt_memory.backtest.worlds import empty_world, planted_world
 from nt_memory.bars import read_bars
 from nt_memory.policy import StateEncoder
@@ -29,7 +30,7 @@ RESULTS = Path(__file__).parent / "results"
 STRATEGIES = {
     "analogue": Analogues,
     # History of option chains that matches prices is not public: the hedge agent has none.
-    **{agent.name: partial(Swarms, (agent,)) for agent in AGENTS if agent.name != "hedge"},
+    **{agent.name: partial(Swarms, (agent,)) for agent in ON_BARS if agent.name != "analogue"},
     "swarm": Swarms,
 }
 SERIES = ("S&P 500", "NASDAQ", "GOOGL", "EURUSD")

@@ -62,6 +62,7 @@ from nt_memory.system import MemorySystem
 if TYPE_CHECKING:
     from nt_memory._listening import AsyncSubscription
     from nt_memory._native import Namespace
+    from nt_memory.agents.analogue import AnalogueAgent, AnalogueLimits
     from nt_memory.agents.analytics import AgeBucket, RecallQuality, TradingAnalytics, WinRate
     from nt_memory.agents.base import MemoryAwareAgent
     from nt_memory.agents.composer import AgentRecord, AgentVote, Composer
@@ -193,6 +194,8 @@ __all__ = [
     "AgentState",
     "AgentStates",
     "AgentVote",
+    "AnalogueAgent",
+    "AnalogueLimits",
     "Approved",
     "AsyncMemoryRetrievalService",
     "AsyncMemorySystem",
@@ -385,6 +388,8 @@ _LATER = {
     "AsyncSubscription": "nt_memory._listening",
     "Namespace": "nt_memory._native",
     "AgentFeatures": "nt_memory.agents.features",
+    "AnalogueAgent": "nt_memory.agents.analogue",
+    "AnalogueLimits": "nt_memory.agents.analogue",
     "AgeBucket": "nt_memory.agents.analytics",
     "RecallQuality": "nt_memory.agents.analytics",
     "TradingAnalytics": "nt_memory.agents.analytics",

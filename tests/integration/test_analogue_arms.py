@@ -8,6 +8,9 @@ import pytest
 from markets import bars_of, random_bars, thinned
 from nt_memory import Filter, ManualClock, MemoryConfig, MemorySystem, VectorSpace
 from nt_memory.agents import AnalogueAgent
+from nt_memory.agents.evidence import of_analogues
+from nt_memory.agents.opinion import DIRECTIONS
+from nt_memory.agents.outcomes import Settlement
 from nt_memory.backtest import Analogues, Market, Settings, Window
 from nt_memory.backtest.run import walk
 from nt_memory.policy import StateEncoder
@@ -40,18 +43,24 @@ def bare_decisions():
     )
     with MemorySystem(config) as memory:
         agent = AnalogueAgent(memory)
+        settlement = Settlement(memory, {"analogue": agent.memory}, holding=SETTINGS.holding)
         for bar in range(FIRST, len(BARS)):
-            clock.set(BARS.closed_at(bar))
-            yield bar, agent.decide(BARS.head(bar + 1), states[bar])
+            at = BARS.closed_at(bar)
+            clock.set(at)
+            settlement.settle(BARS.head(bar + 1))
+            told = {"analogue": {"embedding": states[bar].tolist()}}
+            yield bar, agent.opinion("TEST", at, told)
+            agent.perceive("TEST", at, told)
+            settlement = Settlement(memory, {"analogue": agent.memory}, holding=SETTINGS.holding)
 
 
 def test_the_arm_with_memory_is_the_agent(arms):
-    for bar, decision in bare_decisions():
+    for bar, opinion in bare_decisions():
         stance = arms["memory"][bar]
-        assert stance.weights == {"TEST": decision.direction}
+        assert stance.weights == {"TEST": DIRECTIONS[opinion.signal]}
         (seen,) = stance.remembered
-        assert (seen.recall_id, seen.analogues) == (decision.recall_id, decision.analogues)
-        assert seen.evidence == decision.evidence
+        assert (seen.recall_id, seen.analogues) == (opinion.recall_id, opinion.precedents)
+        assert seen.evidence == of_analogues(opinion.precedents)
 
 
 def test_before_there_is_a_state_nothing_is_decided(arms):

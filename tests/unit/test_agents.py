@@ -605,7 +605,7 @@ def test_a_setting_of_another_kind_is_named(memory, bad):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"holding": 0}, {"holding": True}, {"large_pnl": -1.0, "holding": 1}]
+    "bad", [{"holding": 0}, {"holding": True}, {"large_pnl": {"a": -1.0}, "holding": 1}]
 )
 def test_a_bad_settlement_is_named(memory, bad):
     with pytest.raises(ValueError, match=f"{next(iter(bad))}="):

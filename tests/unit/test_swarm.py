@@ -12,6 +12,7 @@ from builders import day
 from conftest import open_memory
 from nt_memory import (
     Composer,
+    Filter,
     Ledger,
     ManualClock,
     MemoryAwareAgent,
@@ -22,6 +23,7 @@ from nt_memory import (
     SentimentAgent,
     ShuffledLedger,
     Swarm,
+    Thresholds,
     TradingMemoryStore,
     WyckoffAgent,
 )
@@ -447,3 +449,15 @@ def test_the_composers_name_is_taken(memory):
 def test_agents_are_agents(memory, agents):
     with pytest.raises(TypeError, match="MemoryAwareAgent"):
         Swarm(memory, agents)
+
+
+def test_what_is_large_is_for_each_agent_to_say(memory, clock):
+    modest = SentimentAgent(memory, thresholds=Thresholds(large_pnl=1e-6))
+    trading = Swarm(memory, [modest, WyckoffAgent(memory)], holding=1)
+    run(trading, clock, until=3, features={**sentiment(1.5), **wyckoff(0.2)})
+    scores = {
+        record.agent_id: record.importance
+        for record in memory.records(filter=Filter(kind="outcome"))
+        if record.agent_id != "composer"
+    }
+    assert scores == {"sentiment": 2.0, "wyckoff": 1.0}

@@ -1,12 +1,24 @@
 """The swarm in a backtest: three arms that differ in what they remember alone."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from markets import gappy_market, random_bars
+from nt_memory import (
+    AnalogueAgent,
+    AnalogueLimits,
+    ManualClock,
+    MemoryConfig,
+    MemorySystem,
+    Swarm,
+    VectorSpace,
+)
 from nt_memory.agents.markov import MarkovAgent
 from nt_memory.agents.wyckoff import WyckoffAgent
 from nt_memory.backtest import Market, Settings, Swarms, check_lookahead, run_backtest
+from nt_memory.backtest.arms import ShuffledAnalogueAgent
 from nt_memory.backtest.attribution import attribution
 from nt_memory.backtest.settings import MEMORY, PLAIN, SHUFFLED
 
@@ -76,3 +88,54 @@ def test_the_report_tells_which_precedents_a_decision_had(made):
         assert len(days) <= 10
     page = (made.folder / "report.html").read_text(encoding="utf-8")
     assert "Cites recall" in page
+
+
+WITH_ANALOGUES = Swarms((MarkovAgent, AnalogueAgent))
+
+
+@pytest.fixture(scope="module")
+def recalling(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("recalling") / "run", WITH_ANALOGUES).experiment
+
+
+def test_an_agent_that_votes_with_memory_is_silent_without(recalling):
+    assert "analogue" in attribution(recalling, MEMORY)
+    plain = recalling.stances[PLAIN].values()
+    assert not any(any(stance.contributions["analogue"].values()) for stance in plain)
+    told = [each for s in recalling.stances[MEMORY].values() for each in s.remembered]
+    assert any(each.evidence is not None for each in told)
+    assert all(analogue.similarity < 1.0 for each in told for analogue in each.analogues)
+
+
+def test_its_placebo_recalls_the_same_states_and_is_told_other_outcomes():
+    bars = random_bars(20)
+    states = np.random.default_rng(1).normal(size=(20, 8))
+    recalled = {}
+    for kind in (AnalogueAgent, partial(ShuffledAnalogueAgent, seed=1)):
+        clock = ManualClock(bars.closed_at(0))
+        spaces = {"state": VectorSpace(8)}
+        config = MemoryConfig(cold_engine="memory", spaces=spaces, clock=clock, seed=0)
+        with MemorySystem(config) as memory:
+            swarm = Swarm(memory, [kind(memory, limits=AnalogueLimits(top_k=5))])
+            for bar in range(20):
+                clock.set(bars.closed_at(bar))
+                features = {"analogue": {"embedding": states[bar].tolist()}}
+                made = swarm.decide(bars.head(bar + 1), features)
+            found = made.acts["analogue"].context["base"].precedents
+            known = {
+                state.id: state.outcome.reward
+                for state in memory.records(namespace="swarm/analogue/states")
+                if state.outcome is not None
+            }
+            recalled[kind] = [(each.id, each.similarity) for each in found]
+            own = [known[each.id] == each.reward for each in found]
+            assert all(own) == (kind is AnalogueAgent)
+            assert {each.reward for each in found} <= set(known.values())
+    first, second = recalled.values()
+    assert first == second
+    assert len(first) == 5
+
+
+def test_no_arm_with_analogues_reads_the_future():
+    market = Market([random_bars(430)])
+    assert not check_lookahead(market, WITH_ANALOGUES, Settings(train=390, resamples=100), cuts=2)

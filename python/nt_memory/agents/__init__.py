@@ -1,5 +1,6 @@
 """Trading agents that decide from what they remember."""
 
-from nt_memory.agents.analogue import Analogue, AnalogueAgent, Decision, Evidence, weigh
+from nt_memory.agents.analogue import AnalogueAgent
+from nt_memory.agents.evidence import Analogue, Evidence, weigh
 
-__all__ = ["Analogue", "AnalogueAgent", "Decision", "Evidence", "weigh"]
+__all__ = ["Analogue", "AnalogueAgent", "Evidence", "weigh"]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nt_memory._shown import shown
-from nt_memory._values import finite, mapping, whole
+from nt_memory._values import as_vector, finite, mapping, whole
 from nt_memory.agents.features.types import (
+    AnalogueFeatures,
     HedgeFeatures,
     LiquidityFeatures,
     MarkovFeatures,
@@ -27,6 +30,7 @@ GROUPS: Mapping[str, type] = {
     "sentiment": SentimentFeatures,
     "wyckoff": WyckoffFeatures,
     "markov": MarkovFeatures,
+    "analogue": AnalogueFeatures,
 }
 _TEXTS = frozenset({"state"})
 
@@ -73,6 +77,12 @@ def checked_features(features: AgentFeatures) -> AgentFeatures:
     return features
 
 
+def _vector(name: str, value: object) -> None:
+    if not np.isfinite(as_vector(value, name)).all():  # type: ignore[arg-type]
+        msg = f"{name}: has a NaN or an infinity; give finite numbers"
+        raise ValueError(msg)
+
+
 def _checked(name: str, told: object, wanted: type) -> None:
     given = mapping(name, told)
     for field in wanted.__annotations__:
@@ -84,5 +94,7 @@ def _checked(name: str, told: object, wanted: type) -> None:
             _checked(place, value, VolumeProfile)
         elif field in _TEXTS:
             text(place, value)
+        elif field == "embedding":
+            _vector(place, value)
         else:
             finite(place, value)

@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from nt_memory.agents.composer import AgentRecord, Decision
+from nt_memory.agents.evidence import Analogue
 from nt_memory.agents.opinion import DIRECTIONS, Act, Opinion
+from nt_memory.clock import from_micros
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,7 +105,17 @@ def decision_of(record: Record, acts: dict[str, Act]) -> SwarmDecision:
 def act_of(record: Record) -> Act:
     """Return what an agent said, of the record that keeps it."""
     told = record.payload
-    base = Opinion(told["signal"], told["base_confidence"], told["why"], told["event"])
+    base = Opinion(
+        told["signal"],
+        told["base_confidence"],
+        told["why"],
+        told["event"],
+        told["recall_id"],
+        tuple(
+            Analogue(id_, from_micros(at), similarity, reward)
+            for id_, at, similarity, reward in told["precedents"]
+        ),
+    )
     names = ("factor", "win_rate", "outcomes", "past_trades", "recalled")
     context = {
         "trade_id": record.id,

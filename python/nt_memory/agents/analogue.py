@@ -1,180 +1,150 @@
-"""An agent that asks what happened the last times the market looked like this."""
+"""Asks what happened the last times the market looked like this."""
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nt_memory._shown import shown
+from nt_memory.agents._checks import bounded
+from nt_memory.agents.base import MemoryAwareAgent
+from nt_memory.agents.evidence import Analogue, weigh
+from nt_memory.agents.opinion import Opinion
+from nt_memory.agents.outcomes import STATE, decision_id, states_of
 from nt_memory.filters import Filter, gt
 from nt_memory.recall import Weights
-from nt_memory.records import Outcome, Provenance, Record
+from nt_memory.records import Provenance, Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from nt_memory.market import BarSeries
-    from nt_memory.policy.encoder import Vector
-    from nt_memory.recall import Recall
+    from nt_memory.agents.features import AgentFeatures, AnalogueFeatures
+    from nt_memory.recall import Hit, Recall
     from nt_memory.system import MemorySystem
 
-KIND = "state"
 ON_SIMILARITY = Weights(1.0, 0.0, 0.0, 0.0)
 # A return is never below -1, so this asks for any outcome that is known.
 SETTLED = gt(-2.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """The weighted mean of outcomes, and how many of its standard errors it is from zero."""
-
-    mean: float
-    t: float
-
-    def direction(self, threshold: float) -> int:
-        """Return the sign of the mean, or 0 where |t| is below the threshold."""
-        return int(np.sign(self.mean)) if abs(self.t) >= threshold else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Analogue:
-    """An earlier state that was recalled: how alike it is (0..1) and what it led to."""
-
-    id: str
-    at: datetime
-    similarity: float
-    reward: float
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What was decided at a close, on which evidence, citing which recall.
-
-    ``id`` names the record of the state and its decision.  ``evidence`` is
-    None where too few outcomes were known; the direction is 0 then.
-    """
-
-    id: str
-    at: datetime
-    direction: int
-    evidence: Evidence | None
-    recall_id: str
-    analogues: tuple[Analogue, ...]
-
-
-def weigh(rewards: Sequence[float], weights: Sequence[float]) -> Evidence:
-    """Weigh outcomes of at least two analogues.
-
-    With weights w and outcomes r the mean is m = sum(w r) / sum(w), and its
-    standard error sqrt(n / (n - 1) * sum(w^2 (r - m)^2)) / sum(w), which is
-    the usual one where the weights are equal (Cochran 1977, for a ratio
-    mean).  t is m over it; 0 where the mean is 0, infinite where all outcomes
-    are one and the same.
-
-    Examples
-    --------
-    >>> weigh([0.02, 0.04], [1.0, 1.0])
-    Evidence(mean=0.03, t=3.0)
-    """
-    r, w = np.asarray(rewards), np.asarray(weights)
-    mean = float((w * r).sum() / w.sum())
-    spread = float(np.sqrt(len(r) / (len(r) - 1) * ((w * (r - mean)) ** 2).sum()) / w.sum())
-    if mean == 0.0:
-        return Evidence(0.0, 0.0)
-    return Evidence(mean, mean / spread if spread > 0.0 else float(np.copysign(np.inf, mean)))
-
-
-class AnalogueAgent:
-    """Recall the most similar earlier states and follow what they led to.
-
-    At each close it settles the states whose outcome ended there, recalls the
-    ``top_k`` most similar ones whose outcome is known by then (as of that
-    close, exact, on similarity alone), decides, and remembers the new state
-    together with the decision, which cites the recall.  An outcome is the
-    return from the next open to the close ``holding`` bars later.
+class AnalogueLimits:
+    """When what earlier states led to is worth a side.
 
     Parameters
     ----------
-    memory
-        Where the states are kept; its clock is moved to the close before each call.
-    agent_id
-        Owner of the namespace ``swarm/<agent_id>/states``.
     top_k
-        States that are recalled; with fewer it stays flat.
-    holding
-        Bars from a decision to its outcome.
+        States that are recalled, those most alike; with fewer it stays neutral.
     threshold
-        It is flat where |t| of the evidence is below.
+        It is neutral where the |t| of what they led to is below.
+    confidence, rise, most
+        Confidence at the threshold, what each further standard error adds, and the most.
     """
 
-    def __init__(
-        self,
-        memory: MemorySystem,
-        *,
-        agent_id: str = "analogue",
-        top_k: int = 10,
-        holding: int = 5,
-        threshold: float = 1.0,
-    ) -> None:
-        self.namespace = f"swarm/{agent_id}/states"
-        self.agent_id = agent_id
-        self.top_k = top_k
-        self.holding = holding
-        self.threshold = threshold
-        self._memory = memory
-        self._open: deque[tuple[int, str]] = deque()
+    top_k: int = 10
+    threshold: float = 1.0
+    confidence: float = 0.45
+    rise: float = 0.1
+    most: float = 0.8
 
-    def decide(self, past: BarSeries, state: Vector) -> Decision:
-        """Decide at the close of the last bar of ``past``, whose encoding is ``state``."""
-        self._settle(past)
-        at = past.closed_at(-1)
-        recall = self._recall(past.symbol, at, state)
+    def __post_init__(self) -> None:
+        share = (0.0, 1.0)
+        bounded(self, ("top_k",), confidence=share, rise=share, most=share)
+        if self.top_k < 2:
+            msg = f"top_k={self.top_k}: give at least 2; one outcome says nothing of its error"
+            raise ValueError(msg)
+
+
+class AnalogueAgent(MemoryAwareAgent):
+    """Takes the side that the most similar earlier states led to.
+
+    It remembers the state of each bar, whichever side it takes, in
+    ``swarm/<agent_id>/states``; once its bars have ended, a state is settled with what the
+    market did: the return from the next open to the close ``holding`` bars later.  It
+    recalls those whose outcome is known at the close, exactly, on similarity alone.
+
+    Its opinion is what it remembers: without a memory it has none.  The memory needs a
+    space "state" of the length of the embeddings.
+    """
+
+    name = "analogue"
+    limits: AnalogueLimits = AnalogueLimits()
+
+    def __init__(self, memory: MemorySystem, **options: Any) -> None:
+        if STATE not in memory.config.spaces:
+            names = ", ".join(memory.config.spaces)
+            msg = f'spaces={shown(names)}: the analogue agent needs one called "{STATE}"'
+            raise ValueError(msg)
+        super().__init__(memory, **options)
+        self.states = states_of(self.agent_id)
+
+    def opinion(self, symbol: str, bar_time: datetime, features: AgentFeatures) -> Opinion:
+        """Weigh what like states led to."""
+        told = features.get("analogue")
+        if told is None:
+            return Opinion("neutral", 0.0, "there is no state yet")
+        found = self._recalled(symbol, bar_time, told)
+        rewards = self.rewards(symbol, bar_time, found.hits)
         analogues = tuple(
-            Analogue(hit.id, hit.record.event_time, hit.score, hit.record.outcome.reward)
-            for hit in recall.hits
-            if hit.record.outcome is not None
+            Analogue(hit.id, hit.record.event_time, hit.score, reward)
+            for hit, reward in zip(found.hits, rewards, strict=True)
         )
-        evidence = self._evidence(analogues)
-        direction = evidence.direction(self.threshold) if evidence else 0
-        attributes = {"direction": float(direction)}
-        if evidence is not None:
-            attributes["expected"] = evidence.mean
-        record = Record(
-            namespace=self.namespace,
-            kind=KIND,
+        limits = self.limits
+        if len(analogues) < limits.top_k:
+            words = f"{len(analogues)} states and what they led to are known, of {limits.top_k}"
+            return Opinion("neutral", 0.0, words, recall_id=found.id)
+        evidence = weigh(rewards, [each.similarity for each in analogues])
+        words = (
+            f"{len(analogues)} states like this led to {evidence.mean:+.2%} (t {evidence.t:.1f})"
+        )
+        direction = evidence.direction(limits.threshold)
+        beyond = abs(evidence.t) - limits.threshold
+        return Opinion(
+            "long" if direction > 0 else "short" if direction < 0 else "neutral",
+            min(limits.confidence + limits.rise * beyond, limits.most) if direction else 0.0,
+            words,
+            recall_id=found.id,
+            precedents=analogues,
+        )
+
+    def rewards(
+        self,
+        symbol: str,  # noqa: ARG002 (for a placebo)
+        bar_time: datetime,  # noqa: ARG002
+        hits: Sequence[Hit],
+    ) -> list[float]:
+        """Return what recalled states led to."""
+        return [hit.record.outcome.reward for hit in hits if hit.record.outcome is not None]
+
+    def notes(self, symbol: str, bar_time: datetime, features: AgentFeatures) -> list[Record]:
+        """Return what `perceive` would write: the state, beside what is remarkable."""
+        found = super().notes(symbol, bar_time, features)
+        told = features.get("analogue")
+        return found if told is None else [*found, self.state(symbol, bar_time, told)]
+
+    def state(self, symbol: str, bar_time: datetime, told: AnalogueFeatures) -> Record:
+        """Return the record of a state."""
+        return Record(
+            namespace=self.states,
+            kind=STATE,
+            id=f"state-{decision_id(self.agent_id, symbol, bar_time)}",
             agent_id=self.agent_id,
-            symbol=past.symbol,
-            event_time=at,
-            embedding=state,
-            attributes=attributes,
-            provenance=Provenance(writer=self.agent_id, parents=(recall.id,)),
+            symbol=symbol,
+            event_time=bar_time,
+            embedding=np.asarray(told["embedding"]),
+            provenance=Provenance(writer=self.agent_id),
         )
-        kept = self._memory.remember(record)
-        self._open.append((len(past) - 1, kept))
-        return Decision(kept, at, direction, evidence, recall.id, analogues)
 
-    def _settle(self, past: BarSeries) -> None:
-        while self._open and self._open[0][0] + self.holding < len(past):
-            bar, record_id = self._open.popleft()
-            known_at = past.closed_at(bar + self.holding)
-            outcome = Outcome(past.outcome(bar, self.holding), known_at=known_at)
-            self._memory.settle(record_id, outcome)
-
-    def _recall(self, symbol: str, at: datetime, state: Vector) -> Recall:
+    def _recalled(self, symbol: str, bar_time: datetime, told: AnalogueFeatures) -> Recall:
         return self._memory.recall(
-            embedding=state,
-            namespace=self.namespace,
-            filter=Filter(kind=KIND, symbol=symbol, reward=SETTLED),
-            as_of=at,
-            top_k=self.top_k,
+            embedding=np.asarray(told["embedding"]),
+            namespace=self.states,
+            filter=Filter(kind=STATE, symbol=symbol, reward=SETTLED),
+            as_of=bar_time,
+            top_k=self.limits.top_k,
             weights=ON_SIMILARITY,
             exact=True,
         )
-
-    def _evidence(self, analogues: Sequence[Analogue]) -> Evidence | None:
-        if len(analogues) < max(self.top_k, 2):
-            return None
-        return weigh([a.reward for a in analogues], [a.similarity for a in analogues])

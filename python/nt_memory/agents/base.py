@@ -26,6 +26,7 @@ from nt_memory.agents.opinion import (
 from nt_memory.agents.outcomes import Result, decision_id, outcome_id, outcome_ops
 from nt_memory.agents.trading_item import TradingMemoryItem
 from nt_memory.agents.trading_memory import HALF_LIVES, WEIGHTS, TradingMemoryStore
+from nt_memory.clock import to_micros
 from nt_memory.errors import ConflictError, SettledError
 from nt_memory.filters import Filter, lt
 from nt_memory.records import Provenance
@@ -238,6 +239,11 @@ class MemoryAwareAgent(ABC):
         }
         told = {
             "signal": base.signal,
+            "recall_id": base.recall_id,
+            "precedents": [
+                [each.id, to_micros(each.at), each.similarity, each.reward]
+                for each in base.precedents
+            ],
             "direction": float(DIRECTIONS[base.signal]),
             "why": base.why,
             "event": base.event,
@@ -248,13 +254,14 @@ class MemoryAwareAgent(ABC):
             "past_trades": context["past_trades"],
             "recalled": context["recalled"],
         }
+        parents = (found.id,) if base.recall_id is None else (found.id, base.recall_id)
         content = f"{self.agent_id} says {base.signal} ({confidence:.2f}): {base.why}"
         item = TradingMemoryItem(SIGNAL, content, confidence, symbol, told, bar_time, id_)
         record = self.memory.record(
             item,
             confidence=confidence,
             regime=regime,
-            provenance=Provenance(writer=self.agent_id, parents=(found.id,)),
+            provenance=Provenance(writer=self.agent_id, parents=parents),
         )
         return Thought(Act(base.signal, confidence, context), record)
 

@@ -11,6 +11,8 @@ from nt_memory.agents._checks import bounded
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from nt_memory.agents.evidence import Analogue
+
 Signal: TypeAlias = Literal["long", "short", "neutral"]
 DIRECTIONS: Mapping[Signal, int] = {"long": 1, "short": -1, "neutral": 0}
 SIGNAL = "signal"
@@ -89,12 +91,16 @@ class Opinion:
     event
         What kind of event it stands on, where there is one; how such events ended is
         remembered.
+    recall_id, precedents
+        The recall that it stands on, where there is one, and what that found.
     """
 
     signal: Signal
     confidence: float
     why: str
     event: str | None = None
+    recall_id: str | None = None
+    precedents: tuple[Analogue, ...] = ()
 
 
 class Act(NamedTuple):

@@ -14,13 +14,14 @@ import numpy as np
 from nt_memory._remembering import raws_of
 from nt_memory._retrying import retried
 from nt_memory._shown import shown
-from nt_memory._values import finite, whole
+from nt_memory._values import finite, mapping, whole
 from nt_memory.agents._checks import text
 from nt_memory.agents.ledger import OUTCOME
 from nt_memory.agents.opinion import SIGNAL
 from nt_memory.agents.trading_item import TradingMemoryItem
 from nt_memory.clock import to_micros
 from nt_memory.errors import ConflictError, ForgottenError, RecordNotFoundError, SettledError
+from nt_memory.experience._places import agent_namespace
 from nt_memory.filters import Filter, ge
 from nt_memory.records import Record
 from nt_memory.store import ExpectNew, Op, RawOutcome, Settle, Write
@@ -34,8 +35,10 @@ if TYPE_CHECKING:
     from nt_memory.system import MemorySystem
 
 
+STATE = "state"
 # Decisions that have taken a side, and those that are settled: a return is never below -1.
 _SIDES = Filter(kind=SIGNAL, attributes={"direction": [1.0, -1.0]})
+_STATES = Filter(kind=STATE)
 _SETTLED = Filter(reward=ge(-1e300))
 # Longer symbols are told apart by a digest.
 _LONGEST = 64
@@ -78,6 +81,11 @@ def decision_id(agent: str, symbol: str, at: datetime) -> str:
     if len(name) > _LONGEST:
         name = f"{name[:24]}~{hashlib.blake2b(symbol.encode(), digest_size=12).hexdigest()}"
     return f"{agent}.{name}.{to_micros(at, 'bar_time')}"
+
+
+def states_of(agent: str) -> str:
+    """Return the namespace of the states that an agent has seen."""
+    return agent_namespace(agent, "states")
 
 
 def outcome_ops(
@@ -143,17 +151,19 @@ def _decided(memory: MemorySystem, namespace: str, trade_id: str) -> list[RawRec
 
 
 class _Open(NamedTuple):
-    """A decision that has taken a side, and whose outcome is not known."""
+    """A decision that has taken a side, or a state: what is to come of it is not known."""
 
     at: int
     id: str
     agent: str
-    direction: float
+    direction: float | None
+    """None of a state."""
 
 
 class Settlement:
     """Settles decisions of agents from later bars: entered at the next open, left at a close.
 
+    A state that an agent has seen (see `AnalogueAgent`) is settled as if it had been long.
     What is open is read from the memory, so that it goes on where another process ended.
 
     Parameters
@@ -165,34 +175,38 @@ class Settlement:
     holding
         Bars from a decision to the close that it is left at.
     large_pnl
-        Percent of equity beyond which an outcome counts twice.
+        Percent of equity beyond which an outcome of an agent counts twice; 1 by default.
     """
 
     def __init__(
         self,
         memory: MemorySystem,
-        stores: dict[str, TradingMemoryStore],
+        stores: Mapping[str, TradingMemoryStore],
         *,
         holding: int,
-        large_pnl: float = 1.0,
+        large_pnl: Mapping[str, float] | None = None,
     ) -> None:
         self._memory = memory
         self._stores = dict(stores)
         self._holding = whole("holding", holding)
-        self._large_pnl = finite("large_pnl", large_pnl, 0.0)
+        self._large_pnl = {
+            agent: finite("large_pnl", value, 0.0)
+            for agent, value in mapping("large_pnl", {} if large_pnl is None else large_pnl).items()
+        }
         # By symbol, by id; None where it has to be read.
         self._open: dict[str, dict[str, _Open]] | None = None
 
     def opened(self, record: Record) -> None:
-        """Take in a decision that was remembered; one that was made again takes its place."""
-        if self._open is None or record.agent_id not in self._stores:
+        """Take in what was remembered; a decision that was made again takes its place."""
+        agent = record.agent_id
+        if self._open is None or agent not in self._stores or record.kind not in (SIGNAL, STATE):
             return
         waiting = self._open.setdefault(record.symbol or "", {})
         waiting.pop(record.id, None)
-        direction = record.payload["direction"]
-        if direction:
+        direction = None if record.kind == STATE else record.payload["direction"]
+        if direction != 0.0:
             at = to_micros(record.event_time)
-            waiting[record.id] = _Open(at, record.id, record.agent_id, direction)
+            waiting[record.id] = _Open(at, record.id, agent, direction)
 
     def settle(self, past: BarSeries) -> int:
         """Settle what the bars of a symbol have ended, in one batch; return how many.
@@ -218,7 +232,7 @@ class Settlement:
             raise ConflictError(msg) from error
         for trade, _ in ended:
             del waiting[trade.id]
-        return len(ended)
+        return sum(trade.direction is not None for trade, _ in ended)
 
     def _bar(self, past: BarSeries, trade: _Open) -> int | None:
         """Return the bar at whose close a decision is left; None where that is yet to come."""
@@ -228,27 +242,36 @@ class Settlement:
 
     def _ops(self, past: BarSeries, trade: _Open, leave: int) -> list[Op]:
         bar = leave - self._holding
+        gained, known_at = past.outcome(bar, self._holding), past.closed_at(leave)
+        if trade.direction is None:
+            return [Settle(trade.id, RawOutcome(gained, to_micros(known_at)))]
         result = Result(
             symbol=past.symbol,
             trade_id=trade.id,
-            pnl=100.0 * trade.direction * past.outcome(bar, self._holding),
+            pnl=100.0 * trade.direction * gained,
             entry_price=float(past.open[bar + 1]),
             exit_price=float(past.close[leave]),
-            known_at=past.closed_at(leave),
+            known_at=known_at,
         )
-        return outcome_ops(self._memory, self._stores[trade.agent], result, self._large_pnl)
+        large = self._large_pnl.get(trade.agent, 1.0)
+        return outcome_ops(self._memory, self._stores[trade.agent], result, large)
 
     def _read(self) -> dict[str, dict[str, _Open]]:
-        """Return the decisions that no outcome is told of, whenever they show."""
+        """Return what no outcome is told of, whenever it shows."""
         found: dict[str, dict[str, _Open]] = {}
-        wanted = (_SIDES & ~_SETTLED).tree()
+        select, versions = self._memory.store.select, self._memory.store.versions
         for agent, store in self._stores.items():
-            for id_ in self._memory.store.select(store.namespace, wanted):
+            for id_ in select(store.namespace, (_SIDES & ~_SETTLED).tree()):
                 # As it was made last: what hides it changes nothing of it.
-                raw = self._memory.store.versions(id_)[-1]
+                raw = versions(id_)[-1]
                 if not self._is_told(id_):
                     direction = float(str(raw.attributes["direction"]))
                     entry = _Open(raw.event_time, id_, agent, direction)
+                    found.setdefault(raw.symbol or "", {})[id_] = entry
+            for id_ in select(states_of(agent), (_STATES & ~_SETTLED).tree()):
+                raw = versions(id_)[-1]
+                if raw.outcome is None:
+                    entry = _Open(raw.event_time, id_, agent, None)
                     found.setdefault(raw.symbol or "", {})[id_] = entry
         return found
 

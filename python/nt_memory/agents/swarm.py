@@ -13,6 +13,7 @@ from nt_memory._values import whole
 from nt_memory._walking import walk
 from nt_memory.agents._checks import GROUPS, checked_features, text
 from nt_memory.agents._decided import SwarmDecision, act_of, decision_of, kept
+from nt_memory.agents.analogue import AnalogueAgent
 from nt_memory.agents.base import MemoryAwareAgent
 from nt_memory.agents.composer import AgentVote, Composer, checked_vote
 from nt_memory.agents.hedge import HedgeAgent
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from nt_memory.store import RawRecord
     from nt_memory.system import MemorySystem
 
-__all__ = ["AGENTS", "Swarm", "SwarmDecision"]
+__all__ = ["AGENTS", "ON_BARS", "Swarm", "SwarmDecision"]
 
 AGENTS: tuple[type[MemoryAwareAgent], ...] = (
     HedgeAgent,
@@ -52,6 +53,8 @@ AGENTS: tuple[type[MemoryAwareAgent], ...] = (
     WyckoffAgent,
     MarkovAgent,
 )
+# Those that bars alone tell something: the hedge agent needs option chains.
+ON_BARS: tuple[type[MemoryAwareAgent], ...] = (*AGENTS[1:], AnalogueAgent)
 COMPOSER = "composer"
 ERROR = "agent_error"
 # Letters of an error that are remembered.
@@ -72,7 +75,7 @@ class Swarm:
     memory
         Where agents remember.
     agents
-        They, or their classes; all five by default.
+        They, or their classes; by default the five that look at prices, volume and options.
     holding
         Bars from a decision to its outcome.
     ledger
@@ -127,7 +130,12 @@ class Swarm:
         # The swarm's own decisions lie beside those of its agents.
         self._store = TradingMemoryStore(memory, agent_id=COMPOSER, max_items=100_000)
         stores = {name: agent.memory for name, agent in self.agents.items()}
-        self._settlement = Settlement(memory, {**stores, COMPOSER: self._store}, holding=holding)
+        self._settlement = Settlement(
+            memory,
+            {**stores, COMPOSER: self._store},
+            holding=holding,
+            large_pnl={name: agent.thresholds.large_pnl for name, agent in self.agents.items()},
+        )
         self.holding = holding
         # By symbol: the last decision, and how many more each agent sits out.
         self._sitting: dict[str, tuple[datetime, dict[str, int]]] = {}
@@ -202,8 +210,7 @@ class Swarm:
         self._memory.remember_many(records)
         self._sitting[symbol] = at, after
         for record in records:
-            if record.kind == SIGNAL:
-                self._settlement.opened(record)
+            self._settlement.opened(record)
         return made
 
     def _ask(

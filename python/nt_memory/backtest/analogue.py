@@ -14,21 +14,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nt_memory.agents import AnalogueAgent, weigh
+from nt_memory.agents.analogue import AnalogueLimits
+from nt_memory.agents.evidence import of_analogues
+from nt_memory.agents.opinion import DIRECTIONS
+from nt_memory.agents.outcomes import Settlement
+from nt_memory.backtest._memories import open_empty
 from nt_memory.backtest.arms import ShuffledOutcomes, momentum_direction
 from nt_memory.backtest.settings import MEMORY, PLAIN, SHUFFLED
 from nt_memory.backtest.strategy import About, Remembered, Stance
-from nt_memory.config import MemoryConfig, VectorSpace
 from nt_memory.policy import StateEncoder
-from nt_memory.system import MemorySystem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nt_memory.agents import Decision
+    from nt_memory.agents.features import AgentFeatures
+    from nt_memory.agents.opinion import Opinion
     from nt_memory.backtest.market import Market
     from nt_memory.backtest.strategy import Stage, Strategy
-
-STORE = "store"
+    from nt_memory.market import BarSeries
+    from nt_memory.policy.encoder import Vector
+    from nt_memory.system import MemorySystem
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +55,7 @@ class Analogues:
     @contextmanager
     def __call__(self, stage: Stage) -> Iterator[dict[str, Strategy]]:
         """Open an empty memory in the stage's folder, and close it in the end."""
-        spaces = {"state": VectorSpace(StateEncoder.dim, encoder=StateEncoder.id)}
-        seed, clock = stage.settings.seed, stage.clock
-        if stage.folder is None:
-            config = MemoryConfig(cold_engine="memory", spaces=spaces, clock=clock, seed=seed)
-        else:
-            path = stage.folder / STORE
-            config = MemoryConfig(storage_path=path, spaces=spaces, clock=clock, seed=seed)
-        with MemorySystem(config) as memory:
+        with open_empty(stage) as memory:
             agent = _Memory(self, stage, memory)
             yield {MEMORY: agent, PLAIN: _Plain(self), SHUFFLED: _Shuffled(self, stage, agent)}
 
@@ -102,30 +100,38 @@ class Analogues:
 
 
 class _Memory:
-    """The agent, one for each symbol, all on one memory."""
+    """The agent, for all symbols, on one memory."""
 
     def __init__(self, terms: Analogues, stage: Stage, memory: MemorySystem) -> None:
         encoder, market = StateEncoder(), stage.market
         self._states = {symbol: encoder.encode_all(market[symbol]) for symbol in market.symbols}
-        self._agents = {
-            symbol: AnalogueAgent(
-                memory,
-                top_k=terms.top_k,
-                holding=stage.settings.holding,
-                threshold=terms.threshold,
-            )
-            for symbol in market.symbols
-        }
-        self.decided: dict[str, Decision] = {}
-        """What was decided at the last close, by symbol."""
+        limits = AnalogueLimits(top_k=terms.top_k, threshold=terms.threshold)
+        self._agent = AnalogueAgent(memory, limits=limits)
+        self._settlement = Settlement(
+            memory, {self._agent.agent_id: self._agent.memory}, holding=stage.settings.holding
+        )
+        self._memory = memory
+        self.decided: dict[str, tuple[str, Opinion]] = {}
+        """What was decided at the last close, and the id of the state, by symbol."""
 
     def decide(self, past: Market) -> Stance:
         self.decided = {
-            symbol: self._agents[symbol].decide(past[symbol], self._states[symbol][bar])
+            symbol: self._decide(past[symbol], self._states[symbol][bar])
             for symbol, bar in past.closing()
             if bar >= StateEncoder.warm_up
         }
         return _stance(self.decided, len(past.symbols))
+
+    def _decide(self, bars: BarSeries, state: Vector) -> tuple[str, Opinion]:
+        """Settle, decide, and remember the state."""
+        self._settlement.settle(bars)
+        at = bars.closed_at(-1)
+        told: AgentFeatures = {"analogue": {"embedding": state.tolist()}}
+        made = self._agent.opinion(bars.symbol, at, told)
+        (record,) = self._agent.notes(bars.symbol, at, told)
+        self._memory.remember(record)
+        self._settlement.opened(record)
+        return record.id, made
 
 
 class _Plain:
@@ -164,31 +170,28 @@ class _Shuffled:
 
     def decide(self, past: Market) -> Stance:
         weights = {}
-        for symbol, decision in self._agent.decided.items():
+        for symbol, (state, made) in self._agent.decided.items():
             bars, known, waiting = past[symbol], self._known[symbol], self._open[symbol]
             while waiting and waiting[0][0] + self._holding < len(bars):
                 bar, name = waiting.popleft()
                 known.learn(name, bars.outcome(bar, self._holding))
-            waiting.append((len(bars) - 1, decision.id))
-            if decision.evidence is None:
+            waiting.append((len(bars) - 1, state))
+            if not made.precedents:
                 continue
-            given = [known[analogue.id] for analogue in decision.analogues]
-            evidence = weigh(given, [analogue.similarity for analogue in decision.analogues])
+            given = [known[analogue.id] for analogue in made.precedents]
+            evidence = weigh(given, [analogue.similarity for analogue in made.precedents])
             weights[symbol] = evidence.direction(self._threshold) / len(past.symbols)
         return Stance(weights, why="the recalls of memory, their outcomes dealt out by lot")
 
 
-def _stance(decided: dict[str, Decision], symbols: int) -> Stance:
+def _stance(decided: dict[str, tuple[str, Opinion]], symbols: int) -> Stance:
     """Say what the decisions come to; every symbol has an equal part of the capital."""
+    opinions = {symbol: made for symbol, (_, made) in decided.items()}
     return Stance(
-        weights={symbol: decision.direction / symbols for symbol, decision in decided.items()},
-        why="; ".join(
-            f"{symbol}: they led to {decision.evidence.mean:+.2%} (t {decision.evidence.t:.1f})"
-            for symbol, decision in decided.items()
-            if decision.evidence is not None
-        ),
+        weights={symbol: DIRECTIONS[made.signal] / symbols for symbol, made in opinions.items()},
+        why="; ".join(f"{symbol}: {made.why}" for symbol, made in opinions.items()),
         remembered=tuple(
-            Remembered(symbol, decision.recall_id, decision.analogues, decision.evidence)
-            for symbol, decision in decided.items()
+            Remembered(symbol, made.recall_id or "", made.precedents, of_analogues(made.precedents))
+            for symbol, made in opinions.items()
         ),
     )

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nt_memory.agents import weigh
+from nt_memory.agents import AnalogueAgent, weigh
+from nt_memory.agents.analogue import SETTLED
+from nt_memory.agents.outcomes import STATE
+from nt_memory.filters import Filter, gt
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from nt_memory.market import BarSeries
+    from nt_memory.recall import Hit
+    from nt_memory.system import MemorySystem
 
 
 def momentum_direction(past: BarSeries, window: int, threshold: float) -> int:
@@ -44,3 +52,29 @@ class ShuffledOutcomes:
     def __getitem__(self, id: str) -> float:
         """Return the outcome that a known memory was given."""
         return self._rewards[self._slots[id]]
+
+
+class ShuffledAnalogueAgent(AnalogueAgent):
+    """A placebo: recalls as the agent does, and is told the outcomes of other states."""
+
+    def __init__(self, memory: MemorySystem, *, seed: int, **options: Any) -> None:
+        super().__init__(memory, **options)
+        self._seed = seed
+        self._dealt: dict[str, ShuffledOutcomes] = {}
+        # By symbol: the last state whose outcome was dealt out.
+        self._last: dict[str, datetime] = {}
+
+    def rewards(self, symbol: str, bar_time: datetime, hits: Sequence[Hit]) -> list[float]:
+        """Return what was dealt out to recalled states."""
+        if symbol not in self._dealt:
+            rng = np.random.default_rng([self._seed, len(self._dealt)])
+            self._dealt[symbol] = ShuffledOutcomes(rng)
+        dealt, last = self._dealt[symbol], self._last.get(symbol)
+        wanted = Filter(kind=STATE, symbol=symbol, reward=SETTLED)
+        if last is not None:
+            wanted &= Filter(event_time=gt(last))
+        for state in self._memory.records(namespace=self.states, filter=wanted, as_of=bar_time):
+            if state.outcome is not None:
+                dealt.learn(state.id, state.outcome.reward)
+            self._last[symbol] = state.event_time
+        return [dealt[hit.id] for hit in hits]

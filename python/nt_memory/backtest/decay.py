@@ -11,7 +11,9 @@ import numpy as np
 
 from nt_memory._shown import shown
 from nt_memory._values import finite, whole
-from nt_memory.agents.analogue import KIND, SETTLED, weigh
+from nt_memory.agents.analogue import SETTLED
+from nt_memory.agents.evidence import weigh
+from nt_memory.agents.outcomes import STATE
 from nt_memory.backtest.windows import walk_forward
 from nt_memory.clock import ManualClock, from_micros
 from nt_memory.config import MemoryConfig, VectorSpace
@@ -210,7 +212,7 @@ def _told(
                 rewards = [hit.record.outcome.reward for hit in found if hit.record.outcome]
                 if len(rewards) == top_k:
                     told[place, column] = weigh(rewards, [hit.score for hit in found]).mean
-            record = Record(namespace=_NAMESPACE, kind=KIND, event_time=at, embedding=states[bar])
+            record = Record(namespace=_NAMESPACE, kind=STATE, event_time=at, embedding=states[bar])
             waiting.append((bar, memory.remember(record)))
             on_bar()
     return told

@@ -6,17 +6,18 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from nt_memory.agents.analogue import Analogue, weigh
+from nt_memory.agents.analogue import AnalogueAgent
 from nt_memory.agents.composer import AgentVote, Composer
+from nt_memory.agents.evidence import Analogue, of_analogues
 from nt_memory.agents.features import FeatureTable
-from nt_memory.agents.hedge import HedgeAgent
 from nt_memory.agents.ledger import ShuffledLedger
-from nt_memory.agents.swarm import AGENTS, Swarm
+from nt_memory.agents.swarm import ON_BARS, Swarm
+from nt_memory.backtest._memories import open_empty
+from nt_memory.backtest.arms import ShuffledAnalogueAgent
 from nt_memory.backtest.settings import MEMORY, PLAIN, SHUFFLED
 from nt_memory.backtest.strategy import About, Remembered, Stance
-from nt_memory.config import MemoryConfig
+from nt_memory.policy import StateEncoder
 from nt_memory.regime import RegimeDetectionAgent
-from nt_memory.system import MemorySystem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +30,12 @@ if TYPE_CHECKING:
     from nt_memory.backtest.market import Market
     from nt_memory.backtest.strategy import Stage, Strategy
 
-STORE = "store"
+RECALLS = (
+    "The analogue agent recalls, exactly and as of the close, the 10 most similar earlier states "
+    "(256 numbers from past bars) whose outcome was known, and takes the side of their mean "
+    "where it is a standard error or more from zero. The report shows the days on which its part "
+    "of the position was the largest."
+)
 # Latest outcomes of an event that the report shows of a decision.
 PRECEDENTS = 10
 
@@ -47,9 +53,7 @@ class Swarms:
         Option chains by symbol; see `nt_memory.load_cboe_chain`.
     """
 
-    agents: tuple[type[MemoryAwareAgent], ...] = tuple(
-        agent for agent in AGENTS if agent is not HedgeAgent
-    )
+    agents: tuple[type[MemoryAwareAgent], ...] = ON_BARS
     chains: Mapping[str, Sequence[OptionChain]] = field(default_factory=dict)
 
     @contextmanager
@@ -57,16 +61,22 @@ class Swarms:
         """Open empty memories, the first in the stage's folder, and close them in the end."""
         market = _Told(stage.market, self.chains)
         with ExitStack() as opened:
-            kept = opened.enter_context(MemorySystem(_config(stage, keeps=True)))
-            placebo = opened.enter_context(MemorySystem(_config(stage, keeps=False)))
-            empty = opened.enter_context(MemorySystem(_config(stage, keeps=False)))
+            kept = opened.enter_context(open_empty(stage))
+            placebo = opened.enter_context(open_empty(stage, keeps=False))
+            empty = opened.enter_context(open_empty(stage, keeps=False))
             holding, seed = stage.settings.holding, stage.settings.seed
             ledger = ShuffledLedger(placebo, seed=seed)
+            shuffled = [
+                ShuffledAnalogueAgent(placebo, ledger=ledger, seed=seed)
+                if issubclass(agent, AnalogueAgent)
+                else agent
+                for agent in self.agents
+            ]
             yield {
                 MEMORY: _Remembering(Swarm(kept, self.agents, holding=holding), market),
                 PLAIN: _Forgetting([agent(empty) for agent in self.agents], market),
                 SHUFFLED: _Remembering(
-                    Swarm(placebo, self.agents, holding=holding, ledger=ledger), market
+                    Swarm(placebo, shuffled, holding=holding, ledger=ledger), market
                 ),
             }
 
@@ -74,14 +84,17 @@ class Swarms:
     def about(self) -> About:
         """What the report tells of it."""
         names = ", ".join(agent.name for agent in self.agents)
+        recalls = AnalogueAgent in self.agents
         return About(
             strategy="swarm",
             parameters={"agents": [agent.name for agent in self.agents]},
+            encoder=StateEncoder() if recalls else None,
             does=f"A swarm of agents ({names}) whose records in each regime weigh their votes",
             arms=(
                 "Memory lets each agent's past outcomes move its confidence and its weight, by "
                 "no more than 30 %; no memory takes the same votes as they are; shuffled memory "
                 "is the placebo, outcomes dealt out at random among those known."
+                + (" The analogue agent votes with memory alone." if recalls else "")
             ),
             how=(
                 (
@@ -97,6 +110,7 @@ class Swarms:
                     "events of one kind; its weight is its chance to win in this regime (a Beta "
                     "posterior) over that of all. Only outcomes known at the close count.",
                 ),
+                *((("Analogues", RECALLS),) if recalls else ()),
             ),
         )
 
@@ -135,27 +149,36 @@ class _Remembering:
             regime = self._told.regimes[symbol][bar]
             made = self._swarm.decide(past[symbol], features, regime)
             decisions[symbol] = (made.decision, made.regime)
-            remembered += _remembered(self._swarm.ledger, made)
+            remembered += _remembered(self._swarm, made)
         return replace(_stance(decisions, len(past.symbols)), remembered=tuple(remembered))
 
 
-def _remembered(ledger: Ledger, made: SwarmDecision) -> list[Remembered]:
-    """Return what the agent that moved the position most went by: how such events had ended."""
+def _remembered(swarm: Swarm, made: SwarmDecision) -> list[Remembered]:
+    """Return what the agent that moved the position most went by."""
     parts = made.contributions
     leading = max(parts, key=lambda agent: abs(parts[agent]), default="")
     if not parts.get(leading):
         return []
     context = made.acts[leading].context
-    event = context["base"].event
+    base = context["base"]
+    if base.recall_id is not None:
+        told, recall_id = base.precedents, base.recall_id
+    elif any(isinstance(agent, AnalogueAgent) for agent in swarm.agents.values()):
+        return []  # the report tells of states alone then
+    else:
+        told, recall_id = _events(swarm.ledger, made, leading), context["recall_id"]
+    return [Remembered(made.symbol, recall_id, told, of_analogues(told))]
+
+
+def _events(ledger: Ledger, made: SwarmDecision, leading: str) -> tuple[Analogue, ...]:
+    """Return how the last events of the kind had ended that an agent went by."""
+    event = made.acts[leading].context["base"].event
     trades = ledger.trades(made.at, agent=leading, symbol=made.symbol, event=event, last=PRECEDENTS)
-    analogues = tuple(
+    return tuple(
         Analogue(trade.trade_id, trade.decided_at, 1.0, pnl / 100.0 * trade.direction)
         for trade, pnl in trades
         if event is not None and trade.decided_at is not None
     )
-    rewards = [each.reward for each in analogues]
-    evidence = weigh(rewards, [1.0] * len(rewards)) if len(rewards) > 1 else None
-    return [Remembered(made.symbol, context["recall_id"], analogues, evidence)]
 
 
 class _Forgetting:
@@ -181,13 +204,6 @@ class _Forgetting:
             decision = self._composer.decide(votes, symbol=symbol)
             decisions[symbol] = (decision, self._told.regimes[symbol][bar])
         return _stance(decisions, len(past.symbols))
-
-
-def _config(stage: Stage, *, keeps: bool) -> MemoryConfig:
-    seed, clock = stage.settings.seed, stage.clock
-    if keeps and stage.folder is not None:
-        return MemoryConfig(storage_path=stage.folder / STORE, clock=clock, seed=seed)
-    return MemoryConfig(cold_engine="memory", clock=clock, seed=seed)
 
 
 def _stance(decisions: Mapping[str, tuple[Decision, str | None]], symbols: int) -> Stance:

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 AGENTS: dict[str, Callable[[], Analogues | Swarms]] = {
     "analogue": Analogues,
     "swarm": Swarms,
-    **{agent.name: partial(Swarms, (agent,)) for agent in swarm.AGENTS if agent.name != "hedge"},
+    **{
+        agent.name: partial(Swarms, (agent,)) for agent in swarm.ON_BARS if agent.name != "analogue"
+    },
 }
 """The strategies by the name that is typed."""
 TRAIN = StateEncoder.warm_up + 252

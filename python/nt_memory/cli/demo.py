@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from nt_memory.backtest import load_sp500
-from nt_memory.backtest.analogue import STORE
+from nt_memory.backtest._memories import STORE
 from nt_memory.backtest.demo import demo_settings, run_demo
 from nt_memory.backtest.runs import new_folder
 from nt_memory.cli.showing import show, walking

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nt_memory.agents.risk import RiskGuard
-from nt_memory.agents.swarm import AGENTS, Swarm
+from nt_memory.agents.swarm import ON_BARS, Swarm
 from nt_memory.clock import ManualClock, from_micros
 from nt_memory.config import MemoryConfig
 from nt_memory.paper import PaperTrader, ReplayFeed, SimulatedBroker, journal
@@ -91,9 +91,7 @@ def paper(
     engine: ColdEngine = "sled" if (store / "store.sled").is_dir() else "redb"
     config = MemoryConfig(storage_path=store, cold_engine=engine, clock=clock)
     with MemorySystem(config) as memory:
-        # Files tell no option chains, which the hedge agent needs.
-        agents = [agent for agent in AGENTS if agent.name != "hedge"]
-        swarm = Swarm(memory, agents, guard=RiskGuard(memory, name=name))
+        swarm = Swarm(memory, ON_BARS, guard=RiskGuard(memory, name=name))
         trader = PaperTrader(memory, feed, SimulatedBroker(memory, name), swarm, name=name)
         before = trader.state
         shown = Shown(name, len(feed) - before.bars)

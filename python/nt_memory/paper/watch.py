@@ -10,6 +10,7 @@ import numpy as np
 from nt_memory.agents.features import FeatureTable
 from nt_memory.agents.features.wyckoff import money_flow
 from nt_memory.market import BarSeries
+from nt_memory.policy.encoder import StateEncoder
 from nt_memory.regime import RegimeDetectionAgent
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Watch:
         self.regime: str | None = None
         """At the last one."""
         self._settings = settings
-        self._bars = max(bars, reach(settings))
+        self._bars = max(bars, reach(settings), StateEncoder.warm_up + 1)
         self._regimes = None if lookback is None else RegimeDetectionAgent(lookback=lookback)
         self._line = 0.0
 

@@ -39,6 +39,8 @@ FEATURES = (
     "illiquidity",
 )
 TRAILING = 252
+# Windows up to which all of their lags are summed in one pass: of the last bars, as they come.
+FEW = 16
 # Beyond three trailing deviations a feature says "extreme", not how extreme:
 # without a limit one wild volume day would own the whole vector.
 LIMIT = 3.0
@@ -158,9 +160,17 @@ class _Columns:
 def _sum(values: Floats, window: int) -> Floats:
     """Sum each trailing window along the last axis, newest value first."""
     size = values.shape[-1] - window + 1
+    if size <= FEW:
+        return _in_order(sliding_window_view(values, window, axis=-1)[..., ::-1])
     total: Floats = values[..., window - 1 :].copy()
     for start in range(window - 2, -1, -1):
         total += values[..., start : start + size]
+    return total
+
+
+def _in_order(values: Floats) -> Floats:
+    """Sum along the last axis, one value after the other: `sum` would take them in pairs."""
+    total: Floats = np.add.accumulate(values, axis=-1)[..., -1]
     return total
 
 
@@ -203,16 +213,25 @@ def _standardise(features: Floats) -> Floats:
     for first in range(0, len(features), len(HORIZONS)):
         block = features[first : first + len(HORIZONS)]
         mean = _sum(block, TRAILING) / TRAILING
-        spread = np.zeros_like(mean)
-        for start in range(TRAILING):
-            gap = block[:, start : start + size] - mean
-            spread += gap * gap
+        spread = _squares(block, mean)
         deviation = np.sqrt(spread / TRAILING)
         gap = block[:, TRAILING - 1 :] - mean
         # Below this a feature has not moved for a year but for rounding.
         still = deviation <= 1e-9 * (1.0 + np.abs(mean))
         scores[first : first + len(HORIZONS)] = _ratio(gap, np.where(still, 0.0, deviation))
     return np.clip(scores, -LIMIT, LIMIT)
+
+
+def _squares(block: Floats, mean: Floats) -> Floats:
+    """Sum the squared distances of each trailing window from its mean, oldest value first."""
+    if mean.shape[1] <= FEW:
+        gaps = sliding_window_view(block, TRAILING, axis=1) - mean[:, :, np.newaxis]
+        return _in_order(gaps * gaps)
+    spread = np.zeros_like(mean)
+    for start in range(TRAILING):
+        gap = block[:, start : start + mean.shape[1]] - mean
+        spread += gap * gap
+    return spread
 
 
 def _unit(scores: Floats) -> npt.NDArray[np.float32]:

@@ -4,6 +4,7 @@ from nt_memory.agents.features.settings import FeatureSettings
 from nt_memory.agents.features.table import FeatureTable
 from nt_memory.agents.features.types import (
     AgentFeatures,
+    AnalogueFeatures,
     HedgeFeatures,
     LiquidityFeatures,
     MarkovFeatures,
@@ -14,6 +15,7 @@ from nt_memory.agents.features.types import (
 
 __all__ = [
     "AgentFeatures",
+    "AnalogueFeatures",
     "FeatureSettings",
     "FeatureTable",
     "HedgeFeatures",

@@ -13,6 +13,7 @@ from nt_memory.agents.features.sentiment import sentiment_columns
 from nt_memory.agents.features.settings import FeatureSettings
 from nt_memory.agents.features.types import (
     AgentFeatures,
+    AnalogueFeatures,
     HedgeFeatures,
     LiquidityFeatures,
     MarkovFeatures,
@@ -21,6 +22,7 @@ from nt_memory.agents.features.types import (
     WyckoffFeatures,
 )
 from nt_memory.agents.features.wyckoff import wyckoff_columns
+from nt_memory.policy.encoder import StateEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,6 +81,7 @@ class FeatureTable:
                 "wyckoff": wyckoff_columns(bars, self.settings),
                 "markov": markov_columns(bars, self.settings),
             }
+        self._states = StateEncoder().encode_all(bars)
         for columns in self._groups.values():
             for values in columns.values():
                 values[~np.isfinite(values)] = np.nan
@@ -93,7 +96,7 @@ class FeatureTable:
 
     @property
     def columns(self) -> Mapping[str, Floats]:
-        """Every value of every bar, by ``"group.name"``; read-only, NaN where there is none.
+        """Every number of every bar, by ``"group.name"``; read-only, NaN where there is none.
 
         A state is its place in ``("down", "flat", "up")``, an event 0 or 1.
         """
@@ -105,7 +108,10 @@ class FeatureTable:
 
     @property
     def warm_up(self) -> int:
-        """First bar at which all groups but ``hedge`` are told; the number of bars without one."""
+        """First bar at which all are told but ``hedge`` and ``analogue``; else how many bars.
+
+        The state of ``analogue`` is told from `StateEncoder.warm_up` on.
+        """
         groups = [told for name, told in self._told.items() if name != "hedge"]
         together = np.logical_and.reduce(groups)
         return int(together.argmax()) if together.any() else len(self)
@@ -134,6 +140,8 @@ class FeatureTable:
             features["wyckoff"] = self._wyckoff(bar)
         if self._told["markov"][bar]:
             features["markov"] = self._markov(bar)
+        if bar >= StateEncoder.warm_up:
+            features["analogue"] = AnalogueFeatures(embedding=self._states[bar].tolist())
         return features
 
     def _row(self, group: str, bar: int) -> dict[str, float]:

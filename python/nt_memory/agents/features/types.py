@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class HedgeFeatures(TypedDict):
@@ -123,6 +126,18 @@ class MarkovFeatures(TypedDict):
     samples: int
 
 
+class AnalogueFeatures(TypedDict):
+    """What the market looks like.
+
+    Parameters
+    ----------
+    embedding
+        The state of the last bars, 256 numbers; see `nt_memory.policy.StateEncoder`.
+    """
+
+    embedding: Sequence[float]
+
+
 class AgentFeatures(TypedDict, total=False):
     """All groups; one whose values cannot all be told yet is absent."""
 
@@ -131,3 +146,4 @@ class AgentFeatures(TypedDict, total=False):
     sentiment: SentimentFeatures
     wyckoff: WyckoffFeatures
     markov: MarkovFeatures
+    analogue: AnalogueFeatures
