@@ -6,6 +6,7 @@ import re
 import sys
 import unicodedata
 import zlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from nt_memory._shown import shown
@@ -14,7 +15,7 @@ from nt_memory._values import texts as checked_texts
 from nt_memory.errors import DimensionMismatchError, InvalidEmbeddingError, VectorError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"\w+")
 _GRAM = 3
 _MAX_DIM = 65_536
+# Letters of a word whose features are kept.
+_SHORT = 32
 _WORD_WEIGHT = 1.0
 _GRAM_WEIGHT = 0.5  # a power of two: sums are exact, so the result is the same everywhere
 
@@ -94,11 +97,14 @@ class HashingEmbedding:
     def _embed(self, text: str) -> npt.NDArray[np.float64]:
         import numpy as np
 
-        codes, weights = zip(*_features(text), strict=True)
-        hashes = _mix(np.array(codes, dtype=np.uint64))
+        # The empty word stands for no words.
+        words = _WORD.findall(unicodedata.normalize("NFKC", text).casefold()) or [""]
+        features = [(_kept if len(word) <= _SHORT else _features)(word) for word in words]
+        hashes = _mix(np.array([code for codes, _ in features for code in codes], dtype=np.uint64))
         signs = np.where(hashes >> np.uint64(63), 1.0, -1.0)
         slots = (hashes % np.uint64(self.dim)).astype(np.intp)
-        sums = np.bincount(slots, signs * np.array(weights), self.dim)
+        weights = np.array([weight for _, weights in features for weight in weights])
+        sums = np.bincount(slots, signs * weights, self.dim)
         squared = float(sums @ sums)
         if squared == 0.0:  # every feature met its opposite
             return self._embed("")
@@ -231,13 +237,16 @@ def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def _features(text: str) -> Iterator[tuple[int, float]]:
-    """Yield the code and weight of each feature; the empty word stands for no words."""
-    for word in _WORD.findall(unicodedata.normalize("NFKC", text).casefold()) or [""]:
-        marked = f"<{word}>"
-        yield zlib.crc32(marked.encode()), _WORD_WEIGHT
-        for start in range(len(marked) - _GRAM + 1):
-            yield zlib.crc32(marked[start : start + _GRAM].encode()) | 1 << 32, _GRAM_WEIGHT
+def _features(word: str) -> tuple[list[int], list[float]]:
+    """Return the codes and the weights of a word and of its pieces."""
+    marked = f"<{word}>"
+    pieces = [marked[start : start + _GRAM] for start in range(len(marked) - _GRAM + 1)]
+    codes = [zlib.crc32(piece.encode()) | 1 << 32 for piece in pieces]
+    return [zlib.crc32(marked.encode()), *codes], [_WORD_WEIGHT] + [_GRAM_WEIGHT] * len(pieces)
+
+
+# Agents say the same words again and again.
+_kept = lru_cache(maxsize=10_000)(_features)
 
 
 def _mix(codes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

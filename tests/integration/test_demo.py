@@ -44,7 +44,8 @@ def test_the_run_card_is_what_was_measured(runs):
 def test_the_store_opens_again_with_every_decision_and_outcome(runs):
     experiment = runs[0].experiment
     states = len(experiment.market) - StateEncoder.warm_up
-    last = experiment.stances["memory"][len(experiment.market) - 1].remembered[0]
+    stances = experiment.stances["memory"].values()
+    last = [told for stance in stances for told in stance.remembered if told.analogues][-1]
     with MemorySystem(runs[0].folder / "store") as memory:
         assert memory.verify() == []
         found = memory.recall(filter=Filter(kind="state"), order_by="event_time", top_k=1000)
@@ -52,3 +53,8 @@ def test_the_store_opens_again_with_every_decision_and_outcome(runs):
         assert settled == [True] * (states - 5) + [False] * 5
         replayed = memory.replay(last.recall_id)
         assert [hit.id for hit in replayed] == [a.id for a in last.analogues]
+        decided = memory.recall(
+            filter=Filter(agent_id="composer", kind="signal"), order_by="event_time", top_k=1000
+        )
+        # The agents are told something from their own warm-up on.
+        assert len(decided) > states

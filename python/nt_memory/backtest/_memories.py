@@ -23,7 +23,10 @@ def open_empty(stage: Stage, *, keeps: bool = True) -> MemorySystem:
     clock, seed = stage.clock, stage.settings.seed
     if keeps and stage.folder is not None:
         path = stage.folder / STORE
-        config = MemoryConfig(storage_path=path, spaces=_SPACES, clock=clock, seed=seed)
+        # A run that does not end leaves nothing that counts: closing it is soon enough.
+        config = MemoryConfig(
+            storage_path=path, spaces=_SPACES, durability="none", clock=clock, seed=seed
+        )
     else:
         config = MemoryConfig(cold_engine="memory", spaces=_SPACES, clock=clock, seed=seed)
     return MemorySystem(config)

@@ -1,16 +1,16 @@
-"""The run on the shipped prices: whether remembering helps the analogue agent."""
+"""The run on the shipped prices: whether remembering helps the swarm."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nt_memory.backtest.analogue import Analogues
 from nt_memory.backtest.data import load_sp500
 from nt_memory.backtest.labels import regime_labels
 from nt_memory.backtest.market import Market
 from nt_memory.backtest.run import Backtest, run_backtest
 from nt_memory.backtest.settings import Settings
+from nt_memory.backtest.swarm import Swarms
 from nt_memory.policy import StateEncoder
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def run_demo(
     bars: BarSeries | None = None,
     on_step: Callable[[], None] = lambda: None,
 ) -> Backtest:
-    """Run the analogue agent on the S&P 500 into a folder; see `run_backtest`.
+    """Run the swarm on the S&P 500 into a folder; see `run_backtest`.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def run_demo(
     on_step
         Called after each bar.
     """
-    strategies = Analogues()
+    strategies = Swarms()
     told = strategies.about
     how = (*told.how, ("Choice", CHOICE), ("Data", DATA))
     about = replace(told, market="the S&P 500", how=how)

@@ -154,9 +154,9 @@ class _Remembering:
 
 
 def _remembered(swarm: Swarm, made: SwarmDecision) -> list[Remembered]:
-    """Return what the agent that moved the position most went by."""
+    """Return what the agent went by that moved the position most to where it is."""
     parts = made.contributions
-    leading = max(parts, key=lambda agent: abs(parts[agent]), default="")
+    leading = max(parts, key=lambda agent: parts[agent] * made.weight, default="")
     if not parts.get(leading):
         return []
     context = made.acts[leading].context
