@@ -1,5 +1,7 @@
 """Fixtures: one memory on every store, run by a clock that moves when told."""
 
+import sys
+
 import pytest
 from hypothesis import settings
 
@@ -26,6 +28,24 @@ def open_memory(kind, clock, spaces=None, **options):
         ]
         options["store"] = ModelStore(spaces=rows, clock=clock.native, seed=config.seed)
     return MemorySystem(config, **options)
+
+
+@pytest.fixture
+def ntm(monkeypatch, capsys, tmp_path):
+    """Run the command in an empty folder; return (exit code, output, errors)."""
+    from nt_memory import cli
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ntm", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        code = left.value.code
+        captured = capsys.readouterr()
+        return (0 if code is None else code), captured.out, captured.err
+
+    return run
 
 
 @pytest.fixture

@@ -90,3 +90,15 @@ def gappy_market(count, seed, symbols=3):
         keep = keep if len(keep) else every[-1:]
         series.append(thinned(random_bars(count, seed + place), f"S{place}", keep))
     return Market(series)
+
+
+def written(path, bars):
+    """Write bars to a CSV file, to the last digit."""
+    columns = ("open", "high", "low", "close", "volume")
+    rows = [
+        f"{bars.closed_at(n).date()},"
+        + ",".join(repr(float(getattr(bars, name)[n])) for name in columns)
+        for n in range(len(bars))
+    ]
+    path.write_text("\n".join(["Date,Open,High,Low,Close,Volume", *rows]) + "\n", encoding="utf-8")
+    return path

@@ -9,22 +9,6 @@ import pytest
 
 from builders import record
 from nt_memory import MemorySystem
-from nt_memory.cli import main
-
-
-@pytest.fixture
-def ntm(monkeypatch, capsys):
-    """Run the command with arguments; return (exit code, output, errors)."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ntm", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        code = left.value.code
-        captured = capsys.readouterr()
-        return (0 if code is None else code), captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

@@ -1,16 +1,15 @@
 """``ntm backtest``, ``check-lookahead``, ``runs`` and ``compare``."""
 
 import json
-import sys
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
-from markets import random_bars, thinned
+from markets import random_bars, thinned, written
 from nt_memory import Stance
 from nt_memory.backtest import Analogues
-from nt_memory.cli import backtest, main
+from nt_memory.cli import backtest
 
 
 class Rule:
@@ -49,34 +48,10 @@ class Made:
 
 
 @pytest.fixture
-def ntm(monkeypatch, capsys, tmp_path):
-    """Run the command in an empty folder; return (exit code, output, errors)."""
-    monkeypatch.chdir(tmp_path)
+def ntm(ntm, monkeypatch):
+    """Run the command, with a rule in place of the analogue agent."""
     monkeypatch.setitem(backtest.AGENTS, "analogue", Made(honest))
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ntm", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        code = left.value.code
-        captured = capsys.readouterr()
-        return (0 if code is None else code), captured.out, captured.err
-
-    return run
-
-
-def written(path, bars):
-    rows = ["Date,Open,High,Low,Close,Volume"]
-    rows += [
-        f"{bars.closed_at(n).date()},"
-        + ",".join(
-            repr(float(getattr(bars, name)[n]))
-            for name in ("open", "high", "low", "close", "volume")
-        )
-        for n in range(len(bars))
-    ]
-    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    return path
+    return ntm
 
 
 @pytest.fixture

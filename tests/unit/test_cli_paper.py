@@ -1,46 +1,25 @@
 """``ntm paper``: what it prints, and how it goes on."""
 
 import json
-import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
-from markets import random_bars, thinned
+from markets import random_bars, thinned, written
 from nt_memory import PaperTrader
-from nt_memory.cli import main, paper
+from nt_memory.cli import paper
 from papers import SMALL
 
 BARS = random_bars(30, 2)
-HEAD = "Date,Open,High,Low,Close,Volume"
 
 
 @pytest.fixture
-def ntm(monkeypatch, capsys, tmp_path):
-    """Run ``ntm paper`` in a folder of its own; return (exit code, output, errors)."""
-    monkeypatch.chdir(tmp_path)
+def ntm(ntm, monkeypatch):
+    """Run ``ntm paper`` on features of few bars."""
     monkeypatch.setattr("nt_memory.paper.trader.FeatureSettings", lambda: SMALL)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ntm", "paper", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        captured = capsys.readouterr()
-        return left.value.code or 0, captured.out, captured.err
-
-    return run
-
-
-def written(path, bars):
-    columns = ("open", "high", "low", "close", "volume")
-    rows = [
-        f"{bars.closed_at(n).date()},"
-        + ",".join(repr(float(getattr(bars, name)[n])) for name in columns)
-        for n in range(len(bars))
-    ]
-    path.write_text("\n".join([HEAD, *rows]) + "\n", encoding="utf-8")
-    return path
+    return partial(ntm, "paper")
 
 
 def test_it_trades_and_tells_what_came_of_it(ntm, tmp_path):

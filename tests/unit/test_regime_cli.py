@@ -1,45 +1,23 @@
 """``ntm regimes``: what it prints, draws and refuses."""
 
 import json
-import sys
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
+from markets import written
 from nt_memory import RegimeDetectionAgent
 from nt_memory.backtest import load_sp500
-from nt_memory.cli import main
 from nt_memory.cli.regimes_page import page
 
 BARS = load_sp500().head(2650)
 
 
 @pytest.fixture
-def ntm(monkeypatch, capsys, tmp_path):
-    """Run the command in an empty folder; return (exit code, output, errors)."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ntm", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        code = left.value.code
-        captured = capsys.readouterr()
-        return (0 if code is None else code), captured.out, captured.err
-
-    return run
-
-
-@pytest.fixture
 def prices(tmp_path):
     """A file of daily bars."""
-    columns = (BARS.open, BARS.high, BARS.low, BARS.close, BARS.volume)
-    rows = zip(range(len(BARS)), *(column.tolist() for column in columns), strict=True)
-    lines = [f"{BARS.closed_at(bar).date()},{','.join(map(str, values))}" for bar, *values in rows]
-    file = tmp_path / "SPX.csv"
-    file.write_text("\n".join(["Date,Open,High,Low,Close,Volume", *lines]))
-    return file
+    return written(tmp_path / "SPX.csv", BARS)
 
 
 class Page(HTMLParser):

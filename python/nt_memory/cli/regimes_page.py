@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from html import escape
 from importlib.resources import files
@@ -10,7 +9,7 @@ from itertools import pairwise
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from nt_memory.backtest.report import charts, words
+from nt_memory.backtest.report import charts, cursor, words
 from nt_memory.regime import Regime
 
 if TYPE_CHECKING:
@@ -57,6 +56,7 @@ def page(bars: BarSeries, found: Regimes, rows: Sequence[Mapping[str, Any]], loo
         spells=_spells(bars, spells),
         lookback=str(lookback),
         readings=_readings(bars, found),
+        script=cursor.script(),
         style=style.read_text(encoding="utf-8"),
     )
 
@@ -180,12 +180,19 @@ def _spells(bars: BarSeries, spells: Sequence[Spell]) -> str:
 
 def _readings(bars: BarSeries, found: Regimes) -> str:
     """Return what the cursor reads, for the script."""
-    runs = charts.buckets(len(bars))
-    labels = [found.labels[stop - 1] for _, stop in runs]
-    data = {
-        "dates": [f"{day_of(bars, stop - 1):%Y-%m-%d}" for _, stop in runs],
-        "closes": [float(f"{bars.close[stop - 1]:.6g}") for _, stop in runs],
-        "regimes": ["" if label is None else name(label) for label in labels],
-        "confidences": [round(found.confidences[stop - 1], 2) for _, stop in runs],
-    }
-    return json.dumps(data)
+    last = [stop - 1 for _, stop in charts.buckets(len(bars))]
+    labels = [found.labels[bar] for bar in last]
+    told = [
+        None if label is None else f"{found.confidences[bar]:.2f}"
+        for bar, label in zip(last, labels, strict=True)
+    ]
+    return cursor.readings(
+        [day_of(bars, bar) for bar in last],
+        [
+            {"name": "close", "values": [f"{bars.close[bar]:,.6g}" for bar in last]},
+            {
+                "names": ["" if label is None else name(label) for label in labels],
+                "values": told,
+            },
+        ],
+    )

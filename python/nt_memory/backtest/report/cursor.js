@@ -1,9 +1,9 @@
-// Reads the values of all arms at the pointer, or at the place of the arrow keys.
+// Reads the values of a chart at the pointer, or at the place of the arrow keys.
 (function () {
   "use strict";
   const data = JSON.parse(document.getElementById("readings").textContent);
-  const plot = document.querySelector("#equity .plot");
-  const cursor = plot.querySelector(".cursor");
+  const cursor = document.querySelector(".cursor");
+  const plot = cursor.parentElement;
   const readout = document.querySelector(".readout");
   const last = data.dates.length - 1;
   let at = last;
@@ -11,11 +11,12 @@
   function show(index) {
     at = Math.max(0, Math.min(last, index));
     cursor.hidden = false;
-    cursor.style.left = (100 * at) / last + "%";
+    cursor.style.left = (100 * at) / Math.max(last, 1) + "%";
     readout.replaceChildren();
     const parts = [["", data.dates[at]]].concat(
-      data.arms.map((arm) => [arm.name, arm.values[at].toFixed(2)]));
+      data.parts.map((part) => [part.names ? part.names[at] : part.name, part.values[at]]));
     for (const [name, value] of parts) {
+      if (value === null) continue;
       const part = document.createElement("span");
       const strong = document.createElement("b");
       strong.textContent = value;

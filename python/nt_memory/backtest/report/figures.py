@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import json
 from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nt_memory import metrics
-from nt_memory.backtest.report import charts, regimes, words
+from nt_memory.backtest.report import charts, cursor, regimes, words
 from nt_memory.backtest.settings import HOLD
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from nt_memory.backtest.experiment import Arm, Experiment
@@ -79,6 +77,10 @@ def equity(experiment: Experiment) -> str:
         f'<path class="line {css[name]}" d="{charts.line(np.maximum(line, LEAST), scale)}"/>'
         for name, line in values.items()
     )
+    read = [
+        {"name": name, "values": [f"{value:.2f}" for value in values[name]]}
+        for name in experiment.arms
+    ]
     heights = [scale.share(max(line[-1], LEAST)) for line in values.values()]
     ends = charts.spread_out(heights, 0.055)
     labels = "".join(
@@ -92,7 +94,7 @@ def equity(experiment: Experiment) -> str:
         f"{charts.y_labels(scale, [(tick, f'{tick:g}') for tick in ticks])}"
         f'{charts.x_labels(years)}<div class="cursor" hidden></div></div>'
         f'<div class="ends">{labels}</div></div>{regimes.legend(labels_told)}'
-        f'<div class="readout" aria-live="polite"></div>{_readings(at, values, css)}'
+        f'<div class="readout" aria-live="polite"></div>{cursor.readings(at, read)}'
     )
 
 
@@ -101,22 +103,6 @@ def _steps(experiment: Experiment) -> tuple[list[tuple[int, int]], list[datetime
     market, start = experiment.market, experiment.start
     runs = charts.buckets(len(market) - start)
     return runs, [market.closed_at(start + stop - 1) for _, stop in runs]
-
-
-def _readings(
-    at: Sequence[datetime], values: Mapping[str, Sequence[float]], css: Mapping[str, str]
-) -> str:
-    """Return what the chart's cursor reads, for the script."""
-    data = {
-        "dates": [day.date().isoformat() for day in at],
-        "arms": [
-            {"name": name, "css": css[name], "values": [round(value, 4) for value in line]}
-            for name, line in reversed(list(values.items()))
-        ],
-    }
-    # A name may hold anything; no tag may end the script early.
-    told = json.dumps(data).replace("<", "\\u003c")
-    return f'<script type="application/json" id="readings">{told}</script>'
 
 
 def drawdowns(experiment: Experiment) -> str:

@@ -7,7 +7,7 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
-from nt_memory.backtest.report import days, decay, figures, how, tables, words
+from nt_memory.backtest.report import cursor, days, decay, figures, how, tables, words
 from nt_memory.backtest.report.recalled import chosen_days
 from nt_memory.backtest.settings import SHUFFLED
 
@@ -40,7 +40,7 @@ def render(experiment: Experiment, card: Mapping[str, object]) -> str:
         days=told or '<p class="note">No decision in this span rests on enough memories.</p>',
         facts="".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in _facts(card)),
         style=read("style.css"),
-        script=read("cursor.js"),
+        script=cursor.script(),
     )
 
 
