@@ -85,16 +85,16 @@ def on_prices(job):
 
 def on_world(job):
     """Return what memory came to in a made-up world."""
-    kind, seed = job
+    kind, strategy, seed = job
     made = {
         "empty": empty_world,
         "planted": planted_world,
         "setups without what follows": partial(planted_world, drift=0.0),
     }[kind]
-    experiment = ran(made(seed), "analogue", WORLD)
+    experiment = ran(made(seed), strategy, WORLD)
     arms = experiment.arms
     interval = sharpe_difference(arms[MEMORY].run.returns, arms[PLAIN].run.returns, seed=seed)
-    return {"kind": kind, "seed": seed, "interval": told(interval)}
+    return {"kind": kind, "strategy": strategy, "seed": seed, "interval": told(interval)}
 
 
 def table(rows, worlds):
@@ -110,12 +110,18 @@ def table(rows, worlds):
         cells.append(f"{alone[0]:+.2f} ({alone[1]:+.2f} to {alone[2]:+.2f})")
         cells.append(f"{corrected[1]:+.2f} to {corrected[2]:+.2f}")
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "| world | runs | interval above zero | below zero |", "|---|---|---|---|"]
-    for kind in dict.fromkeys(world["kind"] for world in worlds):
-        intervals = [world["interval"] for world in worlds if world["kind"] == kind]
+    heads = ["world", "strategy", "runs", "interval above zero", "below zero", "mean difference"]
+    lines += ["", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    grouped = {}
+    for world in worlds:
+        grouped.setdefault((world["kind"], world["strategy"]), []).append(world["interval"])
+    for (kind, strategy), intervals in grouped.items():
         above = sum(low > 0.0 for _, low, _ in intervals)
         below = sum(high < 0.0 for _, _, high in intervals)
-        lines.append(f"| {kind} | {len(intervals)} | {above} | {below} |")
+        mean = sum(difference for difference, _, _ in intervals) / len(intervals)
+        lines.append(
+            f"| {kind} | {strategy} | {len(intervals)} | {above} | {below} | {mean:+.2f} |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -123,6 +129,7 @@ def main():
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--worlds", type=int, default=200, help="empty worlds")
+    parser.add_argument("--others", type=int, default=20, help="of the other strategies")
     parser.add_argument("--planted", type=int, default=20, help="worlds with a pattern")
     parser.add_argument("--series", nargs="*", default=SERIES, choices=SERIES)
     parser.add_argument("--strategies", nargs="*", default=list(STRATEGIES))
@@ -130,9 +137,15 @@ def main():
     asked = parser.parse_args()
     comparisons = 2 * len(SERIES) * len(STRATEGIES)
     prices = [(name, each, comparisons) for name in asked.series for each in asked.strategies]
-    worlds = [("empty", seed) for seed in range(asked.worlds)]
-    kinds = ("planted", "setups without what follows")
-    worlds += [(kind, seed) for kind in kinds for seed in range(asked.planted)]
+    worlds = [("empty", "analogue", seed) for seed in range(asked.worlds)]
+    others = [each for each in STRATEGIES if each != "analogue"]
+    worlds += [("empty", each, seed) for each in others for seed in range(asked.others)]
+    worlds += [
+        (kind, each, seed)
+        for kind in ("planted", "setups without what follows")
+        for each in ("analogue", "swarm")
+        for seed in range(asked.planted)
+    ]
     with ProcessPoolExecutor(asked.workers) as pool, Progress() as progress:
         rows = list(progress.track(pool.map(on_prices, prices), len(prices), description="prices"))
         made = list(progress.track(pool.map(on_world, worlds), len(worlds), description="worlds"))

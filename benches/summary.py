@@ -124,6 +124,18 @@ GOALS: list[tuple[str, str, str, float]] = [
         for name, whose in (("1x100000", "of one"), ("10x10000", "each its own"))
     ),
     (
+        "Python, a swarm of six over 5,000 daily bars with its memory, in seconds",
+        "swarm/5000_bars/ours value",
+        "<=",
+        60,
+    ),
+    (
+        "Python, a bar on paper, p50 with 1,000,000 memories / with 10,000",
+        "paper/decide_1000000_index/ours / paper/decide_10000_index/ours",
+        "<=",
+        3,
+    ),
+    (
         "the demo over 20 years, in seconds",
         "start/demo_20_years value",
         "<=",

@@ -1,4 +1,4 @@
-"""Twenty years of daily bars: five agents with a memory, and what they are told."""
+"""Twenty years of daily bars: six agents with a memory, and what they are told."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import time
 
 import pytest
 
-from nt_memory import FeatureTable, ManualClock, MemoryConfig, MemorySystem, Swarm
+from nt_memory import (
+    AnalogueAgent,
+    FeatureTable,
+    ManualClock,
+    MemoryConfig,
+    MemorySystem,
+    Swarm,
+)
+from nt_memory.agents.swarm import AGENTS
 from nt_memory.backtest import load_sp500
 from nt_memory.regime import RegimeDetectionAgent
 
@@ -18,7 +26,7 @@ def bars():
     return load_sp500().head(BARS)
 
 
-def test_five_agents_over_five_thousand_bars(bars, results, tmp_path):
+def test_six_agents_over_five_thousand_bars(bars, results, tmp_path):
     began = time.perf_counter()
     table = FeatureTable(bars)
     results.number("swarm/features_5000_bars/ours", 1e3 * (time.perf_counter() - began), "ms")
@@ -28,7 +36,7 @@ def test_five_agents_over_five_thousand_bars(bars, results, tmp_path):
     clock, nanos = ManualClock(bars.closed_at(0)), []
     config = MemoryConfig(storage_path=tmp_path / "store", clock=clock, seed=0)
     with MemorySystem(config) as memory:
-        swarm = Swarm(memory)
+        swarm = Swarm(memory, (*AGENTS, AnalogueAgent))
         for bar in range(BARS):
             clock.set(bars.closed_at(bar))
             regime = regimes[bar]
