@@ -62,9 +62,18 @@ def prices(tmp_path):
     return written(tmp_path / "aaa.csv", bars), written(tmp_path / "bbb.csv", gaps)
 
 
+def test_gaps_are_told_beside_what_came_of_it(ntm, prices):
+    code, out, err = ntm("backtest", *prices, "--windows", "30", "--json")
+    assert code == 0
+    assert "aaa.csv" not in err
+    assert "bbb.csv: 31 bars may be missing in 31 gaps, 1 of them after" in err
+    assert json.loads(out)
+
+
 def test_a_backtest_writes_its_folder_and_prints_the_verdict(ntm, prices, tmp_path):
     code, out, err = ntm("backtest", *prices, "--windows", "60", "--output", "mine")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert [line for line in err.splitlines() if "holidays count" not in line] == []
     assert "aaa, bbb, 100 bars" in out
     assert "no evidence that memory helps" in out
     assert {path.name for path in (tmp_path / "mine").iterdir()} == {

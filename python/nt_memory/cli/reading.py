@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
+from zoneinfo import ZoneInfo
 
 import typer
 
+from nt_memory._bar_gaps import gaps_of
+from nt_memory._bar_times import interval
 from nt_memory.bars import read_bars
 
 if TYPE_CHECKING:
@@ -40,9 +43,9 @@ class Reading:
     sort: bool = False
 
     def bars(self, path: Path, symbol: str | None = None) -> BarSeries:
-        """Read the bars of a file; what helps is told as it is typed."""
+        """Read the bars of a file and tell of gaps; what helps is told as it is typed."""
         try:
-            return read_bars(
+            bars = read_bars(
                 path, symbol, self.timezone, self.close_time, label=self.label, sort=self.sort
             )
         except ValueError as error:
@@ -50,3 +53,18 @@ class Reading:
             for argument, option in _TYPED.items():
                 told = told.replace(argument, option)
             raise ValueError(told) from error
+        self._tell_gaps(path, bars)
+        return bars
+
+    def _tell_gaps(self, path: Path, bars: BarSeries) -> None:
+        """Say where bars seem to be missing: no calendar is known, and nothing is filled in."""
+        times = bars.times.tolist()
+        gaps = gaps_of(times, interval(times), ZoneInfo(self.timezone))
+        missing = sum(gap.missing for gap in gaps)
+        if missing:
+            longest = max(gaps, key=lambda gap: gap.missing)
+            typer.echo(
+                f"{path.name}: {missing:,} bars may be missing in {len(gaps):,} gaps, "
+                f"{longest.missing:,} of them after {longest.after:%Y-%m-%d %H:%M}; holidays count",
+                err=True,
+            )
