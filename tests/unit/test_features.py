@@ -24,6 +24,7 @@ from nt_memory.agents.features import (
 )
 from nt_memory.clock import from_micros
 from nt_memory.market import BarSeries
+from nt_memory.policy import StateEncoder
 from option_chains import leaning
 
 SMALL = FeatureSettings(
@@ -466,3 +467,12 @@ def test_two_chains_of_one_time_are_refused():
 def test_times_are_those_of_the_chain_not_of_its_first_bar():
     early = leaning(1.0, datetime(1969, 12, 31, tzinfo=timezone.utc))
     assert "hedge" not in table(BARS, [early]).at(30)
+
+
+@pytest.mark.parametrize("asked", [[377, 400], [400, 377], [390], [399, 400, 380]])
+def test_a_state_is_that_of_the_encoder_whenever_it_is_asked_for(asked):
+    bars = random_bars(401)
+    features, states = table(bars), StateEncoder().encode_all(bars)
+    for bar in asked:
+        assert features.at(bar)["analogue"]["embedding"] == states[bar].tolist()
+    assert "analogue" not in features.at(376)

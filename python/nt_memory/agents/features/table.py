@@ -27,16 +27,19 @@ from nt_memory.policy.encoder import StateEncoder
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy.typing as npt
+
     from nt_memory.agents.options import OptionChain
     from nt_memory.market import BarSeries, Floats
+    from nt_memory.policy.encoder import Vector
 
 
 class FeatureTable:
     """What the agents are told at the close of each bar.
 
-    All columns are computed when the table is made.  The value at a bar reads
-    that bar and earlier ones, and nothing else: bars that come later do not
-    change a byte of it.
+    All columns are computed when the table is made, states when one is first asked for.
+    The value at a bar reads that bar and earlier ones, and nothing else: bars that come
+    later do not change a byte of it.
 
     Parameters
     ----------
@@ -81,7 +84,7 @@ class FeatureTable:
                 "wyckoff": wyckoff_columns(bars, self.settings),
                 "markov": markov_columns(bars, self.settings),
             }
-        self._states = StateEncoder().encode_all(bars)
+        self._states: npt.NDArray[np.float32] | None = None
         for columns in self._groups.values():
             for values in columns.values():
                 values[~np.isfinite(values)] = np.nan
@@ -141,8 +144,17 @@ class FeatureTable:
         if self._told["markov"][bar]:
             features["markov"] = self._markov(bar)
         if bar >= StateEncoder.warm_up:
-            features["analogue"] = AnalogueFeatures(embedding=self._states[bar].tolist())
+            features["analogue"] = AnalogueFeatures(embedding=self._state(bar).tolist())
         return features
+
+    def _state(self, bar: int) -> Vector:
+        # Where bars come one by one, a table is made to be asked of its last one alone.
+        if self._states is None and bar == len(self) - 1:
+            return StateEncoder().encode(self.bars, bar)
+        if self._states is None:
+            self._states = StateEncoder().encode_all(self.bars)
+        row: Vector = self._states[bar]
+        return row
 
     def _row(self, group: str, bar: int) -> dict[str, float]:
         return {name: values.item(bar) for name, values in self._groups[group].items()}
