@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from markets import random_bars
+from markets import bars_of, random_bars
 from nt_memory import (
     AnalogueAgent,
     AnalogueLimits,
@@ -241,3 +242,40 @@ def test_an_embedding_that_cannot_be_is_named(memory, bad):
     with pytest.raises(ValueError, match="embedding"):
         swarm.decide(BARS.head(1), {"analogue": {"embedding": bad}})
     assert list(memory.records()) == []
+
+
+def rewritten(memory, swarm, bar, **changes):
+    """Write the state of a bar again, as somebody with the right to may."""
+    [state] = [
+        record
+        for record in memory.records(namespace="swarm/analogue/states")
+        if record.event_time == BARS.closed_at(bar)
+    ]
+    memory.remember(replace(state, outcome=None, **changes))
+
+
+@pytest.mark.parametrize("bar", [3, COUNT - 13], ids=["settled", "open"])
+@pytest.mark.parametrize("is_begun_anew", [False, True])
+def test_a_state_that_is_hidden_or_written_again_stops_nobody(memory, bar, is_begun_anew):
+    swarm, _ = in_a_swarm(memory, BARS.head(COUNT - 12), limits=AnalogueLimits(top_k=3))
+    memory.clock.set(BARS.closed_at(COUNT - 5))
+    now = memory.clock.now()
+    rewritten(memory, swarm, bar, known_at=now, expires_at=now)
+    if is_begun_anew:
+        swarm = Swarm(memory, [AnalogueAgent(memory, limits=AnalogueLimits(top_k=3))], holding=5)
+    for last in range(COUNT - 5, COUNT):
+        memory.clock.set(BARS.closed_at(last))
+        told = {"analogue": {"embedding": STATES[last].tolist()}}
+        made = swarm.decide(BARS.head(last + 1), told)
+        assert made.acts["analogue"].context["base"].precedents
+    states = memory.records(namespace="swarm/analogue/states")
+    settled = [state for state in states if state.outcome is not None]
+    assert len(settled) == COUNT - 12 - 1
+
+
+def test_outcomes_without_a_doubt_are_worth_the_most(memory):
+    flat = bars_of(np.full(COUNT, 100.0), np.full(COUNT, 101.0))
+    agent_says = walk(memory, flat, top_k=3)[-1].opinion
+    assert (agent_says.signal, agent_says.confidence) == ("long", 0.8)
+    with open_memory() as other:
+        assert walk(other, flat, top_k=3, rise=0.0)[-1].opinion.confidence == 0.45

@@ -1,7 +1,5 @@
 """The swarm in a backtest: three arms that differ in what they remember alone."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 
@@ -18,7 +16,7 @@ from nt_memory import (
 from nt_memory.agents.markov import MarkovAgent
 from nt_memory.agents.wyckoff import WyckoffAgent
 from nt_memory.backtest import Market, Settings, Swarms, check_lookahead, run_backtest
-from nt_memory.backtest.arms import ShuffledAnalogueAgent
+from nt_memory.backtest.arms import shuffled
 from nt_memory.backtest.attribution import attribution
 from nt_memory.backtest.settings import MEMORY, PLAIN, SHUFFLED
 
@@ -111,7 +109,7 @@ def test_its_placebo_recalls_the_same_states_and_is_told_other_outcomes():
     bars = random_bars(20)
     states = np.random.default_rng(1).normal(size=(20, 8))
     recalled = {}
-    for kind in (AnalogueAgent, partial(ShuffledAnalogueAgent, seed=1)):
+    for kind in (AnalogueAgent, shuffled(AnalogueAgent, 1)):
         clock = ManualClock(bars.closed_at(0))
         spaces = {"state": VectorSpace(8)}
         config = MemoryConfig(cold_engine="memory", spaces=spaces, clock=clock, seed=0)
@@ -139,3 +137,25 @@ def test_its_placebo_recalls_the_same_states_and_is_told_other_outcomes():
 def test_no_arm_with_analogues_reads_the_future():
     market = Market([random_bars(430)])
     assert not check_lookahead(market, WITH_ANALOGUES, Settings(train=390, resamples=100), cuts=2)
+
+
+class Own(AnalogueAgent):
+    """One with limits and a name of its own."""
+
+    name = "own"
+    limits = AnalogueLimits(top_k=4, threshold=0.0)
+
+
+def test_the_placebo_of_an_agent_of_ones_own_has_its_limits_and_its_name():
+    kind = shuffled(Own, 3)
+    assert (kind.name, kind.limits, kind.seed) == ("own", Own.limits, 3)
+    assert shuffled(MarkovAgent, 3) is MarkovAgent
+    about = Swarms((Own,)).about
+    assert about.encoder is not None
+    assert any("the 4 most similar earlier states" in told for _, told in about.how)
+
+
+def test_days_on_which_nothing_was_held_are_told_with_what_was_recalled(recalling):
+    stances = recalling.stances[MEMORY].values()
+    flat = [s for s in stances if s.remembered and not any(s.weights.values())]
+    assert any(each.evidence is not None for stance in flat for each in stance.remembered)

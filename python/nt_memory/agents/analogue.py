@@ -12,8 +12,8 @@ from nt_memory.agents._checks import bounded
 from nt_memory.agents.base import MemoryAwareAgent
 from nt_memory.agents.evidence import Analogue, weigh
 from nt_memory.agents.opinion import Opinion
-from nt_memory.agents.outcomes import STATE, decision_id, states_of
-from nt_memory.filters import Filter, gt
+from nt_memory.agents.outcomes import SETTLED, STATE, decision_id, states_of
+from nt_memory.filters import Filter
 from nt_memory.recall import Weights
 from nt_memory.records import Provenance, Record
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from nt_memory.system import MemorySystem
 
 ON_SIMILARITY = Weights(1.0, 0.0, 0.0, 0.0)
-# A return is never below -1, so this asks for any outcome that is known.
-SETTLED = gt(-2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ class AnalogueLimits:
 class AnalogueAgent(MemoryAwareAgent):
     """Takes the side that the most similar earlier states led to.
 
-    It remembers the state of each bar, whichever side it takes, in
+    It remembers the state of each bar that it is asked about, whichever side it takes, in
     ``swarm/<agent_id>/states``; once its bars have ended, a state is settled with what the
     market did: the return from the next open to the close ``holding`` bars later.  It
     recalls those whose outcome is known at the close, exactly, on similarity alone.
@@ -101,7 +99,8 @@ class AnalogueAgent(MemoryAwareAgent):
             f"{len(analogues)} states like this led to {evidence.mean:+.2%} (t {evidence.t:.1f})"
         )
         direction = evidence.direction(limits.threshold)
-        beyond = abs(evidence.t) - limits.threshold
+        # Outcomes that are one and the same leave no doubt: t is infinite.
+        beyond = min(abs(evidence.t), 1e9) - limits.threshold
         return Opinion(
             "long" if direction > 0 else "short" if direction < 0 else "neutral",
             min(limits.confidence + limits.rise * beyond, limits.most) if direction else 0.0,
@@ -142,7 +141,7 @@ class AnalogueAgent(MemoryAwareAgent):
         return self._memory.recall(
             embedding=np.asarray(told["embedding"]),
             namespace=self.states,
-            filter=Filter(kind=STATE, symbol=symbol, reward=SETTLED),
+            filter=Filter(kind=STATE, symbol=symbol) & SETTLED,
             as_of=bar_time,
             top_k=self.limits.top_k,
             weights=ON_SIMILARITY,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -36,10 +37,10 @@ if TYPE_CHECKING:
 
 
 STATE = "state"
-# Decisions that have taken a side, and those that are settled: a return is never below -1.
+# Decisions that have taken a side, states, and what is settled.
 _SIDES = Filter(kind=SIGNAL, attributes={"direction": [1.0, -1.0]})
 _STATES = Filter(kind=STATE)
-_SETTLED = Filter(reward=ge(-1e300))
+SETTLED = Filter(reward=ge(-sys.float_info.max))
 # Longer symbols are told apart by a digest.
 _LONGEST = 64
 
@@ -164,7 +165,8 @@ class Settlement:
     """Settles decisions of agents from later bars: entered at the next open, left at a close.
 
     A state that an agent has seen (see `AnalogueAgent`) is settled as if it had been long.
-    What is open is read from the memory, so that it goes on where another process ended.
+    What is remembered after the first call has to be told (`opened`), as a `Swarm` does. What is
+    open is read from the memory, so that it goes on where another process ended.
 
     Parameters
     ----------
@@ -244,7 +246,7 @@ class Settlement:
         bar = leave - self._holding
         gained, known_at = past.outcome(bar, self._holding), past.closed_at(leave)
         if trade.direction is None:
-            return [Settle(trade.id, RawOutcome(gained, to_micros(known_at)))]
+            return self._settled(trade.id, gained, known_at)
         result = Result(
             symbol=past.symbol,
             trade_id=trade.id,
@@ -256,23 +258,32 @@ class Settlement:
         large = self._large_pnl.get(trade.agent, 1.0)
         return outcome_ops(self._memory, self._stores[trade.agent], result, large)
 
+    def _settled(self, state: str, reward: float, known_at: datetime) -> list[Op]:
+        """Return what settles a state; nothing where a version of it cannot take the outcome."""
+        raws = self._memory.store.versions(state)
+        if any(raw.outcome is not None for raw in raws):
+            return []
+        # Hidden meanwhile, or written again.
+        is_later = to_micros(known_at) < raws[-1].known_at
+        return [] if is_later else [Settle(state, RawOutcome(reward, to_micros(known_at)))]
+
     def _read(self) -> dict[str, dict[str, _Open]]:
         """Return what no outcome is told of, whenever it shows."""
         found: dict[str, dict[str, _Open]] = {}
         select, versions = self._memory.store.select, self._memory.store.versions
         for agent, store in self._stores.items():
-            for id_ in select(store.namespace, (_SIDES & ~_SETTLED).tree()):
+            for id_ in select(store.namespace, (_SIDES & ~SETTLED).tree()):
                 # As it was made last: what hides it changes nothing of it.
                 raw = versions(id_)[-1]
                 if not self._is_told(id_):
                     direction = float(str(raw.attributes["direction"]))
                     entry = _Open(raw.event_time, id_, agent, direction)
                     found.setdefault(raw.symbol or "", {})[id_] = entry
-            for id_ in select(states_of(agent), (_STATES & ~_SETTLED).tree()):
-                raw = versions(id_)[-1]
-                if raw.outcome is None:
-                    entry = _Open(raw.event_time, id_, agent, None)
-                    found.setdefault(raw.symbol or "", {})[id_] = entry
+            for id_ in select(states_of(agent), (_STATES & ~SETTLED).tree()):
+                raws = versions(id_)
+                if all(raw.outcome is None for raw in raws):
+                    entry = _Open(raws[-1].event_time, id_, agent, None)
+                    found.setdefault(raws[-1].symbol or "", {})[id_] = entry
         return found
 
     def _is_told(self, trade_id: str) -> bool:

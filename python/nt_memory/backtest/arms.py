@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nt_memory.agents import AnalogueAgent, weigh
-from nt_memory.agents.analogue import SETTLED
-from nt_memory.agents.outcomes import STATE
+from nt_memory.agents.outcomes import SETTLED, STATE
 from nt_memory.filters import Filter, gt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from nt_memory.agents.base import MemoryAwareAgent
     from nt_memory.market import BarSeries
     from nt_memory.recall import Hit
     from nt_memory.system import MemorySystem
@@ -57,9 +57,10 @@ class ShuffledOutcomes:
 class ShuffledAnalogueAgent(AnalogueAgent):
     """A placebo: recalls as the agent does, and is told the outcomes of other states."""
 
-    def __init__(self, memory: MemorySystem, *, seed: int, **options: Any) -> None:
+    seed = 0
+
+    def __init__(self, memory: MemorySystem, **options: Any) -> None:
         super().__init__(memory, **options)
-        self._seed = seed
         self._dealt: dict[str, ShuffledOutcomes] = {}
         # By symbol: the last state whose outcome was dealt out.
         self._last: dict[str, datetime] = {}
@@ -67,10 +68,10 @@ class ShuffledAnalogueAgent(AnalogueAgent):
     def rewards(self, symbol: str, bar_time: datetime, hits: Sequence[Hit]) -> list[float]:
         """Return what was dealt out to recalled states."""
         if symbol not in self._dealt:
-            rng = np.random.default_rng([self._seed, len(self._dealt)])
+            rng = np.random.default_rng([self.seed, len(self._dealt)])
             self._dealt[symbol] = ShuffledOutcomes(rng)
         dealt, last = self._dealt[symbol], self._last.get(symbol)
-        wanted = Filter(kind=STATE, symbol=symbol, reward=SETTLED)
+        wanted = Filter(kind=STATE, symbol=symbol) & SETTLED
         if last is not None:
             wanted &= Filter(event_time=gt(last))
         for state in self._memory.records(namespace=self.states, filter=wanted, as_of=bar_time):
@@ -78,3 +79,13 @@ class ShuffledAnalogueAgent(AnalogueAgent):
                 dealt.learn(state.id, state.outcome.reward)
             self._last[symbol] = state.event_time
         return [dealt[hit.id] for hit in hits]
+
+
+def shuffled(agent: type[MemoryAwareAgent], seed: int) -> type[MemoryAwareAgent]:
+    """Return the placebo of a class of agents: of one that recalls states, else itself.
+
+    What else agents remember is told by their ledger.
+    """
+    if not issubclass(agent, AnalogueAgent):
+        return agent
+    return type(f"Shuffled{agent.__name__}", (ShuffledAnalogueAgent, agent), {"seed": seed})

@@ -11,13 +11,11 @@ import numpy as np
 
 from nt_memory._shown import shown
 from nt_memory._values import finite, whole
-from nt_memory.agents.analogue import SETTLED
 from nt_memory.agents.evidence import weigh
-from nt_memory.agents.outcomes import STATE
+from nt_memory.agents.outcomes import SETTLED, STATE
 from nt_memory.backtest.windows import walk_forward
 from nt_memory.clock import ManualClock, from_micros
 from nt_memory.config import MemoryConfig, VectorSpace
-from nt_memory.filters import Filter
 from nt_memory.policy import StateEncoder
 from nt_memory.recall import Weights
 from nt_memory.records import Outcome, Record
@@ -202,7 +200,7 @@ def _told(
                 found = memory.recall(
                     embedding=states[bar],
                     namespace=_NAMESPACE,
-                    filter=Filter(reward=SETTLED),
+                    filter=SETTLED,
                     top_k=top_k,
                     half_life=None if half_life is None else half_life * interval,
                     weights=_LASTING if half_life is None else _FADING,

@@ -13,7 +13,7 @@ from nt_memory.agents.features import FeatureTable
 from nt_memory.agents.ledger import ShuffledLedger
 from nt_memory.agents.swarm import ON_BARS, Swarm
 from nt_memory.backtest._memories import open_empty
-from nt_memory.backtest.arms import ShuffledAnalogueAgent
+from nt_memory.backtest.arms import shuffled
 from nt_memory.backtest.settings import MEMORY, PLAIN, SHUFFLED
 from nt_memory.backtest.strategy import About, Remembered, Stance
 from nt_memory.policy import StateEncoder
@@ -30,11 +30,9 @@ if TYPE_CHECKING:
     from nt_memory.backtest.market import Market
     from nt_memory.backtest.strategy import Stage, Strategy
 
-RECALLS = (
-    "The analogue agent recalls, exactly and as of the close, the 10 most similar earlier states "
-    "(256 numbers from past bars) whose outcome was known, and takes the side of their mean "
-    "where it is a standard error or more from zero. The report shows the days on which its part "
-    "of the position was the largest."
+SEAT = (
+    " The analogue agent votes with memory alone: without, the position is the mean of one "
+    "vote fewer."
 )
 # Latest outcomes of an event that the report shows of a decision.
 PRECEDENTS = 10
@@ -66,17 +64,12 @@ class Swarms:
             empty = opened.enter_context(open_empty(stage, keeps=False))
             holding, seed = stage.settings.holding, stage.settings.seed
             ledger = ShuffledLedger(placebo, seed=seed)
-            shuffled = [
-                ShuffledAnalogueAgent(placebo, ledger=ledger, seed=seed)
-                if issubclass(agent, AnalogueAgent)
-                else agent
-                for agent in self.agents
-            ]
+            dealt = [shuffled(agent, seed) for agent in self.agents]
             yield {
                 MEMORY: _Remembering(Swarm(kept, self.agents, holding=holding), market),
                 PLAIN: _Forgetting([agent(empty) for agent in self.agents], market),
                 SHUFFLED: _Remembering(
-                    Swarm(placebo, shuffled, holding=holding, ledger=ledger), market
+                    Swarm(placebo, dealt, holding=holding, ledger=ledger), market
                 ),
             }
 
@@ -84,17 +77,18 @@ class Swarms:
     def about(self) -> About:
         """What the report tells of it."""
         names = ", ".join(agent.name for agent in self.agents)
-        recalls = AnalogueAgent in self.agents
+        recalling = [agent for agent in self.agents if issubclass(agent, AnalogueAgent)]
+        recalls = [("Analogues", _recalls(agent)) for agent in recalling]
         return About(
             strategy="swarm",
             parameters={"agents": [agent.name for agent in self.agents]},
-            encoder=StateEncoder() if recalls else None,
+            encoder=StateEncoder() if recalling else None,
             does=f"A swarm of agents ({names}) whose records in each regime weigh their votes",
             arms=(
                 "Memory lets each agent's past outcomes move its confidence and its weight, by "
                 "no more than 30 %; no memory takes the same votes as they are; shuffled memory "
                 "is the placebo, outcomes dealt out at random among those known."
-                + (" The analogue agent votes with memory alone." if recalls else "")
+                + (SEAT if recalling else "")
             ),
             how=(
                 (
@@ -110,7 +104,7 @@ class Swarms:
                     "events of one kind; its weight is its chance to win in this regime (a Beta "
                     "posterior) over that of all. Only outcomes known at the close count.",
                 ),
-                *((("Analogues", RECALLS),) if recalls else ()),
+                *recalls,
             ),
         )
 
@@ -153,8 +147,26 @@ class _Remembering:
         return replace(_stance(decisions, len(past.symbols)), remembered=tuple(remembered))
 
 
+def _recalls(agent: type[AnalogueAgent]) -> str:
+    limits = agent.limits
+    return (
+        f"The {agent.name} agent recalls, exactly and as of the close, the {limits.top_k} most "
+        "similar earlier states (256 numbers from past bars) whose outcome was known, and takes "
+        f"the side of their mean where it is {limits.threshold:g} of its standard errors or more "
+        "from zero. The report tells of days on which its part of the position was the largest, "
+        "or on which nothing was held."
+    )
+
+
 def _remembered(swarm: Swarm, made: SwarmDecision) -> list[Remembered]:
     """Return what the agent went by that moved the position most to where it is."""
+    recalling = [
+        act.context["base"]
+        for name, act in made.acts.items()
+        if isinstance(swarm.agents[name], AnalogueAgent)
+    ]
+    if recalling and not made.weight:
+        return [_of(made.symbol, base.recall_id, base.precedents) for base in recalling]
     parts = made.contributions
     leading = max(parts, key=lambda agent: parts[agent] * made.weight, default="")
     if not parts.get(leading):
@@ -162,12 +174,14 @@ def _remembered(swarm: Swarm, made: SwarmDecision) -> list[Remembered]:
     context = made.acts[leading].context
     base = context["base"]
     if base.recall_id is not None:
-        told, recall_id = base.precedents, base.recall_id
-    elif any(isinstance(agent, AnalogueAgent) for agent in swarm.agents.values()):
+        return [_of(made.symbol, base.recall_id, base.precedents)]
+    if recalling:
         return []  # the report tells of states alone then
-    else:
-        told, recall_id = _events(swarm.ledger, made, leading), context["recall_id"]
-    return [Remembered(made.symbol, recall_id, told, of_analogues(told))]
+    return [_of(made.symbol, context["recall_id"], _events(swarm.ledger, made, leading))]
+
+
+def _of(symbol: str, recall_id: str | None, told: tuple[Analogue, ...]) -> Remembered:
+    return Remembered(symbol, recall_id or "", told, of_analogues(told))
 
 
 def _events(ledger: Ledger, made: SwarmDecision, leading: str) -> tuple[Analogue, ...]:

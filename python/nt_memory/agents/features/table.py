@@ -143,16 +143,17 @@ class FeatureTable:
             features["wyckoff"] = self._wyckoff(bar)
         if self._told["markov"][bar]:
             features["markov"] = self._markov(bar)
-        if bar >= StateEncoder.warm_up:
-            features["analogue"] = AnalogueFeatures(embedding=self._state(bar).tolist())
+        if bar >= StateEncoder.warm_up and np.isfinite(state := self._state(bar)).all():
+            features["analogue"] = AnalogueFeatures(embedding=state.tolist())
         return features
 
     def _state(self, bar: int) -> Vector:
         # Where bars come one by one, a table is made to be asked of its last one alone.
-        if self._states is None and bar == len(self) - 1:
-            return StateEncoder().encode(self.bars, bar)
-        if self._states is None:
-            self._states = StateEncoder().encode_all(self.bars)
+        with np.errstate(all="ignore"):
+            if self._states is None and bar == len(self) - 1:
+                return StateEncoder().encode(self.bars, bar)
+            if self._states is None:
+                self._states = StateEncoder().encode_all(self.bars)
         row: Vector = self._states[bar]
         return row
 
