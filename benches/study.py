@@ -31,8 +31,11 @@ STRATEGIES = {
     "analogue": Analogues,
     # History of option chains that matches prices is not public: the hedge agent has none.
     **{agent.name: partial(Swarms, (agent,)) for agent in ON_BARS if agent.name != "analogue"},
-    "swarm": Swarms,
+    "four": partial(Swarms, ON_BARS[:-1]),
+    "four and analogue": Swarms,
 }
+# Records alone move what the four come to; with the analogue agent, memory has a vote.
+BOTH = ("analogue", "four and analogue")
 SERIES = ("S&P 500", "NASDAQ", "GOOGL", "EURUSD")
 # Tails of intervals that are corrected for all comparisons hold few resamples of the usual 5,000.
 RESAMPLES = 20_000
@@ -143,7 +146,7 @@ def main():
     worlds += [
         (kind, each, seed)
         for kind in ("planted", "setups without what follows")
-        for each in ("analogue", "swarm")
+        for each in BOTH
         for seed in range(asked.planted)
     ]
     with ProcessPoolExecutor(asked.workers) as pool, Progress() as progress:
