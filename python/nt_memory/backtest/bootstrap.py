@@ -30,6 +30,8 @@ Indices: TypeAlias = npt.NDArray[np.int64]
 # Resamples drawn at a time: 128 of 5,000 days are 5 MB an array.
 CHUNK = 128
 FEWEST = 20
+MOST = 1_000_000
+"""Resamples at most."""
 
 
 @dataclass(frozen=True, slots=True)

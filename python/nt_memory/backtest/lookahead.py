@@ -121,6 +121,12 @@ def _compared(
     market: Market,
     cut: int,
 ) -> list[Leak]:
+    if list(base) != list(other):
+        msg = (
+            f"strategies: are {shown(list(base))}, and {shown(list(other))} when they are made "
+            "again; give the same arms"
+        )
+        raise ValueError(msg)
     return [
         Leak(arm, step, market.closed_at(step), cut, parts)
         for arm, stances in base.items()
@@ -132,10 +138,16 @@ def _compared(
 def _differing(one: Stance, other: Stance) -> tuple[str, ...]:
     # Texts of both tell all that differs, and a NaN from itself it does not.
     return tuple(
-        part.name
-        for part in fields(Stance)
-        if repr(getattr(one, part.name)) != repr(getattr(other, part.name))
+        part.name for part in fields(Stance) if _told(one, part.name) != _told(other, part.name)
     )
+
+
+def _told(stance: Stance, part: str) -> str:
+    try:
+        return repr(getattr(stance, part))
+    except RecursionError as error:
+        msg = f"{part}={shown(getattr(stance, part))}: is nested too deep to be compared"
+        raise ValueError(msg) from error
 
 
 def other_future(market: Market, cut: int, *, seed: int) -> Market:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     Source: TypeAlias = BarSeries | str | os.PathLike[str]
 
 
+# Closes a second: one in twelve days.
+_SLOWEST = 1e-6
+
+
 class Feed(Protocol):
     """Tells bars as they close."""
 
@@ -64,7 +68,7 @@ class ReplayFeed:
     Raises
     ------
     ValueError
-        There is no bar, a symbol comes twice, or the speed is not above 0.
+        There is no bar, a symbol comes twice, or the speed is below 1e-6.
 
     Examples
     --------
@@ -85,8 +89,8 @@ class ReplayFeed:
         if clock is not None and not isinstance(clock, ManualClock):
             msg = f"clock={shown(clock)}: give a ManualClock, or None where the time moves itself"
             raise TypeError(msg)
-        if speed is not None and finite("speed", speed) <= 0.0:
-            msg = f"speed={shown(speed)}: give closes a second, above 0, or None"
+        if speed is not None and finite("speed", speed) < _SLOWEST:
+            msg = f"speed={shown(speed)}: give closes a second, at least {_SLOWEST:g}, or None"
             raise ValueError(msg)
         given = [market] if isinstance(market, (BarSeries, str, os.PathLike)) else market
         series = [each if isinstance(each, BarSeries) else read_bars(each) for each in given]

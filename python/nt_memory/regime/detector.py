@@ -239,9 +239,7 @@ class RegimeDetectionAgent:
         >>> str(snapshot.at.date()), regime.value, confidence > 0.95
         ('2008-12-09', 'CRISIS', True)
         """
-        if not isinstance(snapshot, MarketSnapshot):
-            msg = f"snapshot={shown(snapshot)}: give a MarketSnapshot"
-            raise TypeError(msg)
+        _checked(snapshot)
         bars = self.lookback if lookback is None else checked_lookback(lookback)
         if len(snapshot.prices) < bars:
             msg = f"snapshot has {len(snapshot.prices)} bars: give at least lookback={bars}"
@@ -289,6 +287,11 @@ class RegimeDetectionAgent:
         """
         if self._memory is None:
             msg = "memory=None: give RegimeDetectionAgent a memory to keep labelled regimes in"
+            raise ValueError(msg)
+        _checked(snapshot)
+        names = [each.value for each in Regime]
+        if not isinstance(regime, str) or regime not in names:
+            msg = f"regime={shown(regime)}: give one of {', '.join(names)}"
             raise ValueError(msg)
         found = regime_features(snapshot.prices, snapshot.volumes, snapshot.book, self.lookback)
         told = {name: value for name, value in asdict(found).items() if value is not None}
@@ -359,6 +362,12 @@ class RegimeDetectionAgent:
         )
         if hasattr(self._memory.store, "publish"):  # else nobody can listen
             self._memory.publish(TOPIC, message)
+
+
+def _checked(snapshot: MarketSnapshot) -> None:
+    if not isinstance(snapshot, MarketSnapshot):
+        msg = f"snapshot={shown(snapshot)}: give a MarketSnapshot"
+        raise TypeError(msg)
 
 
 def _columns(prices: BarSeries | npt.ArrayLike) -> tuple[Floats, Floats]:
