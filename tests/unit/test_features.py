@@ -466,3 +466,22 @@ def test_two_chains_of_one_time_are_refused():
 def test_times_are_those_of_the_chain_not_of_its_first_bar():
     early = leaning(1.0, datetime(1969, 12, 31, tzinfo=timezone.utc))
     assert "hedge" not in table(BARS, [early]).at(30)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"bars": "it"}, "bars: 'it' is no BarSeries"),
+        ({"chains": ["it"]}, "chains: 'it' is no OptionChain"),
+        ({"settings": {}}, "settings: \\{\\} is no FeatureSettings"),
+    ],
+)
+def test_what_a_table_is_made_of_is_checked(given, named):
+    with pytest.raises(TypeError, match=named):
+        FeatureTable(**{"bars": BARS, **given})
+
+
+@pytest.mark.parametrize("bar", [1.5, "a", None, 10**400])
+def test_a_bar_that_cannot_be_is_refused(bar):
+    with pytest.raises(ValueError, match="bar="):
+        table(BARS).at(bar)

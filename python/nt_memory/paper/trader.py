@@ -127,7 +127,7 @@ class PaperTrader:
             if missing:
                 msg = f"{field}={shown(given)}: has no {', '.join(missing)}"
                 raise TypeError(msg)
-        settings = settings or FeatureSettings()
+        settings = FeatureSettings() if settings is None else settings
         if not isinstance(settings, FeatureSettings):
             msg = f"settings={shown(settings)}: give FeatureSettings, or None"
             raise TypeError(msg)

@@ -72,7 +72,7 @@ class FeatureTable:
         *,
         settings: FeatureSettings | None = None,
     ) -> None:
-        self.settings = settings or FeatureSettings()
+        self.settings = FeatureSettings() if settings is None else settings
         given = list(chains)
         for name, value, wanted in (
             ("bars", bars, BarSeries),
