@@ -141,6 +141,14 @@ def test_what_is_no_stance_is_told_by_its_arm(said):
         check_lookahead(MARKET, factory(memory=lambda *_: said), SETTINGS, cuts=1)
 
 
+def test_a_stance_that_cannot_be_compared_is_refused():
+    deep = []
+    for _ in range(50_000):
+        deep = [deep]
+    with pytest.raises(ValueError, match=r"regime=.*cannot be shown"):
+        check_lookahead(MARKET, factory(memory=lambda *_: Stance({}, regime=deep)), SETTINGS)
+
+
 def test_arms_that_come_and_go_are_refused():
     made = iter([factory(memory=honest), factory(other=honest)])
 

@@ -145,8 +145,8 @@ def _differing(one: Stance, other: Stance) -> tuple[str, ...]:
 def _told(stance: Stance, part: str) -> str:
     try:
         return repr(getattr(stance, part))
-    except RecursionError as error:
-        msg = f"{part}={shown(getattr(stance, part))}: is nested too deep to be compared"
+    except Exception as error:
+        msg = f"{part}={shown(getattr(stance, part))}: cannot be shown, and so not compared"
         raise ValueError(msg) from error
 
 

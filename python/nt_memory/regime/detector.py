@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nt_memory._shown import shown
-from nt_memory._values import finite, segment, whole
+from nt_memory._values import finite, whole
 from nt_memory.clock import to_micros
 from nt_memory.experience.semantic import SemanticMemory
 from nt_memory.experience.semantic_store import SemanticStore
@@ -122,7 +122,9 @@ class RegimeDetectionAgent:
         whole("neighbours", neighbours)
         whole("hold", hold)
         own = None if memory is None else memory.agent_id
-        self.agent_id = segment("agent_id", (own or "regimes") if agent_id is None else agent_id)
+        self.agent_id = (own or "regimes") if agent_id is None else agent_id
+        # Who sends a message: checked before there is one to send.
+        AgentMemoryMessage(sender_agent_id=self.agent_id, message_type=MessageType.REGIME_CHANGE)
         self.states: States | None = None
         """The fitted states; None before `fit`, or where the returns come in one."""
         self._hold = hold
