@@ -101,6 +101,7 @@ def test_a_replay_at_a_speed_waits_between_closes():
         ([], {}, "at least one series"),
         (BARS.head(0), {}, "no empty one"),
         ([BARS, BARS], {}, "one series a symbol"),
+        (replace(BARS, symbol="\ud800"), {}, "symbol="),
         (BARS, {"speed": 0.0}, "speed=0.0"),
         (BARS, {"speed": float("nan")}, "speed=nan"),
         (BARS, {"speed": 5e-324}, "speed=5e-324: give closes a second, at least 1e-06"),

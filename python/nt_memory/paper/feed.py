@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from nt_memory._shown import shown
 from nt_memory._values import finite
+from nt_memory.agents._checks import text
 from nt_memory.bars import read_bars
 from nt_memory.clock import ManualClock, to_micros
 from nt_memory.market import BarSeries
@@ -95,7 +96,7 @@ class ReplayFeed:
         given = [market] if isinstance(market, (BarSeries, str, os.PathLike)) else market
         series = [each if isinstance(each, BarSeries) else read_bars(each) for each in given]
         # As the ids of decisions sort: bars of one close come in one order for ever.
-        self._series = sorted(series, key=lambda bars: quote(bars.symbol, safe=""))
+        self._series = sorted(series, key=lambda bars: quote(text("symbol", bars.symbol), safe=""))
         if not series or not all(map(len, series)):
             msg = "market: give at least one series, and no empty one"
             raise ValueError(msg)
