@@ -24,6 +24,8 @@ from nt_memory import (
     regime_features,
 )
 from nt_memory.backtest import Costs, Market, Settings, Sizing, Stance, walk_forward
+from nt_memory.backtest.arms import ShuffledAnalogueAgent
+from nt_memory.backtest.bootstrap import sharpe_difference
 from nt_memory.backtest.decay import tune_decay
 from nt_memory.backtest.lookahead import check_lookahead
 from nt_memory.backtest.worlds import empty_world, planted_world
@@ -156,6 +158,14 @@ def backtests(memory, rng):
         tune_decay(random_bars(30), rng.choice([[None], value(rng)]), **{**usual, **bad})
 
 
+def bootstraps(memory, rng):
+    usual = {"seed": 0, "resamples": 10, "level": 0.9}
+    bad = {name: value(rng) for name in rng.sample(list(usual), rng.choice([0, 1, 1]))}
+    arms = [np.array([rng.choice([0.0, 0.1, -0.1, 1e9]) for _ in range(25)]) for _ in "ab"]
+    sharpe_difference(*arms, **{**usual, **bad})
+    ShuffledAnalogueAgent(memory, seed=value(rng))
+
+
 BROKER = {"name": "broker", "cash": 1000.0, "fee": 0.0001, "slippage": 0.0002}
 
 
@@ -211,5 +221,5 @@ def traders(memory, rng):
 
 MARKET_TARGETS = [
     *(regimes, snapshots, numbers_of_regimes, settings_of_backtests, windows, worlds, markets),
-    *(backtests, brokers, feeds, traders),
+    *(backtests, bootstraps, brokers, feeds, traders),
 ]

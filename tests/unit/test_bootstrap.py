@@ -169,3 +169,12 @@ def test_a_family_of_nothing_is_refused():
 def test_resamples_that_would_never_end_are_refused():
     with pytest.raises(ValueError, match="resamples=2147483648: give at most 1,000,000"):
         Settings(resamples=2**31)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"seed": [[0]]}, {"seed": -1}, {"resamples": 2**31}, {"resamples": 0}, {"level": 1.0}]
+)
+def test_terms_that_cannot_be_are_refused_by_name(bad):
+    arm = np.arange(30.0)
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        sharpe_difference(arm, arm[::-1], **{"seed": 0, **bad})

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nt_memory._values import whole
 from nt_memory.agents import AnalogueAgent, weigh
 from nt_memory.agents.analogue import SETTLED
 from nt_memory.agents.outcomes import STATE
@@ -59,7 +60,7 @@ class ShuffledAnalogueAgent(AnalogueAgent):
 
     def __init__(self, memory: MemorySystem, *, seed: int, **options: Any) -> None:
         super().__init__(memory, **options)
-        self._seed = seed
+        self._seed = whole("seed", seed, 0)
         self._dealt: dict[str, ShuffledOutcomes] = {}
         # By symbol: the last state whose outcome was dealt out.
         self._last: dict[str, datetime] = {}

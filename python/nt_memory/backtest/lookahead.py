@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nt_memory._shown import shown
+from nt_memory._values import whole
 from nt_memory.backtest.market import Market
 from nt_memory.backtest.run import walk
 from nt_memory.backtest.strategy import Stance
@@ -156,7 +157,7 @@ def other_future(market: Market, cut: int, *, seed: int) -> Market:
     The moves that follow come in another order, turned round and three times as
     large, and so do volumes.  Times stay.
     """
-    rng = np.random.default_rng([seed, cut])
+    rng = np.random.default_rng([whole("seed", seed, 0), cut])
     return Market(
         [_other(market[symbol], int(market.places(symbol)[cut]), rng) for symbol in market.symbols]
     )
