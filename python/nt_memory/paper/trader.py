@@ -127,8 +127,9 @@ class PaperTrader:
             if missing:
                 msg = f"{field}={shown(given)}: has no {', '.join(missing)}"
                 raise TypeError(msg)
-        settings = FeatureSettings() if settings is None else settings
-        if not isinstance(settings, FeatureSettings):
+        if settings is None:
+            settings = FeatureSettings()
+        elif not isinstance(settings, FeatureSettings):
             msg = f"settings={shown(settings)}: give FeatureSettings, or None"
             raise TypeError(msg)
         lookback = None if lookback is None else checked_lookback(lookback)
