@@ -226,8 +226,19 @@ def _parquet(path: Path) -> BarFile:
         msg = f"{path}: the Parquet file is damaged ({error}); get it again"
         raise ValueError(msg) from error
     fields = _fields(path, table.column_names)
-    _prefer_ticks(fields, table.column_names, lambda name: map(_text, _values(table[name])))
-    cells = {field: [_text(v) for v in _values(table[name])] for field, name in fields.items()}
+
+    def texts_of(name: str) -> list[str]:
+        try:
+            return [_text(value) for value in _values(table[name])]
+        except (ArrowException, OverflowError, ValueError, LookupError) as error:
+            msg = (
+                f"{path}: column {shown(name)}: has values that cannot be read ({shown(error)}); "
+                "write times within the years 1 to 9999, in a zone that there is"
+            )
+            raise ValueError(msg) from error
+
+    _prefer_ticks(fields, table.column_names, texts_of)
+    cells = {field: texts_of(name) for field, name in fields.items()}
     return BarFile(
         path=path,
         fields=fields,

@@ -77,6 +77,9 @@ class BarTable:
 
     def _choose(self, symbol: str | None) -> str:
         """Keep the rows of the symbol, and return its name."""
+        if symbol is not None and not isinstance(symbol, str):
+            msg = f"symbol={shown(symbol)}: give the name of an instrument, or None"
+            raise TypeError(msg)
         cells = self.file.cells.get("symbol")
         if cells is None:
             name = self.file.path.name.partition(".")[0] if symbol is None else symbol
@@ -85,7 +88,7 @@ class BarTable:
             if symbol is None and len(known) > 1:
                 msg = f"{self.file.path}: holds {shown(known)}; choose one with symbol="
                 raise ValueError(msg)
-            name = known[0] if symbol is None and known else str(symbol)
+            name = known[0] if symbol is None and known else symbol or ""
             if known and name not in known:
                 msg = f"{self.file.path}: symbol={shown(name)} is not among {shown(known)}"
                 raise ValueError(msg)

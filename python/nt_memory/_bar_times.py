@@ -82,7 +82,7 @@ def as_zone(name: object, close_time: object, label: object) -> Zone:
         )
         raise ValueError(msg) from error
     labels: dict[object, Label] = {"close": "close", "open": "open"}
-    if label is not None and label not in labels:
+    if label is not None and not (isinstance(label, str) and label in labels):
         msg = f"label={shown(label)}: give 'close' or 'open'"
         raise ValueError(msg)
     return Zone(zone, _time_of_day(close_time), None if label is None else labels[label])

@@ -15,6 +15,7 @@ import hostile
 from hostile import START, SpiteError
 from hostile_agents import AGENT_TARGETS, prepare
 from hostile_targets import TARGETS
+from hostile_trading import TRADING_TARGETS, prepare_trading
 from nt_memory import (
     InternalError,
     ManualClock,
@@ -28,7 +29,7 @@ from nt_memory import (
 
 SECONDS = float(os.environ.get("NT_MEMORY_FUZZ_SECONDS", "20"))
 SEED = os.environ.get("NT_MEMORY_FUZZ_SEED", "0")
-EVERY = [*TARGETS, *AGENT_TARGETS]
+EVERY = [*TARGETS, *AGENT_TARGETS, *TRADING_TARGETS]
 HANGS = 10
 LONGEST = 4000
 
@@ -42,6 +43,7 @@ def opened():
     memory.put("kept", "limit", b"5")
     memory.remember(Record(namespace="kept", kind="k", id="kept", event_time=START, text="hi"))
     prepare(memory)
+    prepare_trading(memory)
     return memory
 
 

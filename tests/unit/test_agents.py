@@ -31,6 +31,7 @@ from nt_memory import (
     WyckoffAgent,
     WyckoffLimits,
 )
+from nt_memory.agents.evidence import Analogue
 from nt_memory.agents.outcomes import decision_id
 from nt_memory.clock import to_micros
 from nt_memory.errors import ForgottenError, SettledError
@@ -627,3 +628,43 @@ def test_bars_may_lie_after_the_clock(open_on):
         agent = WyckoffAgent(memory)
         agent.act_with_memory("SPY", day(1), wyckoff(0.2))
         assert Settlement(memory, {"wyckoff": agent.memory}, holding=2).settle(series()) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ({"event": 5}, "event=5"),
+        ({"recall_id": ""}, "recall_id=''"),
+        ({"precedents": (1,)}, r"precedents=\(1,\)"),
+        ({"precedents": (Analogue("a", day(1), "near", 0.1),)}, "precedents: similarity="),
+        ({"precedents": 5}, "precedents=5"),
+    ],
+)
+def test_what_an_opinion_stands_on_is_checked(memory, said, named):
+    class Odd(MemoryAwareAgent):
+        def opinion(self, symbol, bar_time, features):
+            return Opinion("long", 0.5, "it rose", **said)
+
+    with pytest.raises((ValueError, TypeError), match=named):
+        Odd(memory).act_with_memory("SPY", day(1), {})
+
+
+def test_what_is_no_note_is_refused(memory):
+    class Odd(HedgeAgent):
+        def notable(self, symbol, bar_time, features):
+            return ["it rose"]
+
+    with pytest.raises(TypeError, match="notable="):
+        Odd(memory).perceive("SPY", day(1), {})
+
+
+def test_what_a_settlement_is_made_of_is_checked(memory):
+    with pytest.raises(TypeError, match=r"stores..a..=5: give a TradingMemoryStore"):
+        Settlement(memory, {"a": 5}, holding=2)
+    with pytest.raises(TypeError, match="past='it'"):
+        Settlement(memory, {}, holding=2).settle("it")
+
+
+def test_half_a_character_is_no_symbol(memory):
+    with pytest.raises(ValueError, match="symbol="):
+        HedgeAgent(memory).act_with_memory("\ud800", day(1), {})

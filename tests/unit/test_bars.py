@@ -688,3 +688,29 @@ def test_bars_without_a_regular_step_have_no_gaps(tmp_path):
 def test_gaps_do_not_keep_a_series_from_being_read(tmp_path):
     path = write_text(tmp_path / "x.csv", f"{HEAD}2024-01-02,{BAR}2024-06-03,{BAR}")
     assert len(read_bars(path)) == 2
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pa.array([2**62] * 3, pa.timestamp("us")),
+        pa.array([2**30, 0, 1], pa.date32()),
+        pa.array([0, 1, 2], pa.timestamp("us", "No/Where")),
+    ],
+)
+def test_times_of_parquet_that_cannot_be_are_told_by_their_column(tmp_path, times):
+    prices = {name: [1.0] * 3 for name in ("open", "high", "low", "close")}
+    pq.write_table(pa.table({"time": times, **prices}), tmp_path / "x.parquet")
+    with pytest.raises(ValueError, match=r"x\.parquet: column 'time': has values that cannot"):
+        read_bars(tmp_path / "x.parquet")
+
+
+def test_a_label_that_is_no_text_is_refused_by_name(tmp_path):
+    with pytest.raises(ValueError, match="label="):
+        read_bars(tmp_path / "x.csv", label=[])
+
+
+def test_a_symbol_that_is_no_text_is_refused_by_name(tmp_path):
+    write_text(tmp_path / "x.csv", HEAD + "2024-01-02," + BAR)
+    with pytest.raises(TypeError, match="symbol=5"):
+        read_bars(tmp_path / "x.csv", symbol=5)

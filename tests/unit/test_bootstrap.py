@@ -6,6 +6,7 @@ from arch.bootstrap import StationaryBootstrap, optimal_block_length
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nt_memory.backtest import Settings
 from nt_memory.backtest.bootstrap import (
     common_tail,
     optimal_block,
@@ -163,3 +164,17 @@ def test_among_many_tries_the_luckiest_is_no_evidence():
 def test_a_family_of_nothing_is_refused():
     with pytest.raises(ValueError, match="pairs"):
         sharpe_differences({"a": np.zeros(30)}, [], seed=0)
+
+
+def test_resamples_that_would_never_end_are_refused():
+    with pytest.raises(ValueError, match="resamples=2147483648: give at most 1,000,000"):
+        Settings(resamples=2**31)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"seed": [[0]]}, {"seed": -1}, {"resamples": 2**31}, {"resamples": 0}, {"level": 1.0}]
+)
+def test_terms_that_cannot_be_are_refused_by_name(bad):
+    arm = np.arange(30.0)
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        sharpe_difference(arm, arm[::-1], **{"seed": 0, **bad})

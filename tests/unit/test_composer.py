@@ -185,3 +185,8 @@ def test_agents_are_a_list():
         Composer().records("ab")
     with pytest.raises(ValueError, match="n=0"):
         Composer().best(["a"], 0)
+
+
+def test_what_is_no_ledger_is_refused():
+    with pytest.raises(TypeError, match="ledger='it'"):
+        Composer("it")

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from markets import random_bars, spliced
 from nt_memory.backtest import decay
 from nt_memory.backtest.decay import DecayWindow, Fading, Tuning, tune_decay
-from nt_memory.backtest.worlds import planted_world
+from nt_memory.backtest.worlds import empty_world, planted_world
 from nt_memory.cli.app import app
 from nt_memory.policy import StateEncoder
 
@@ -118,3 +118,11 @@ def test_the_command_refuses_half_lives_that_are_no_numbers():
     found = CliRunner().invoke(app, ["tune-decay", "--half-lives", "ten"])
     assert found.exit_code == 2
     assert "--half-lives" in found.output
+
+
+@pytest.mark.parametrize("world", [empty_world, planted_world])
+def test_a_world_that_cannot_be_is_refused(world):
+    with pytest.raises(ValueError, match="bars=2147483648: give at most 1,000,000"):
+        world(1, 2**31)
+    with pytest.raises(ValueError, match="seed=-1"):
+        world(-1, 10)

@@ -476,3 +476,22 @@ def test_a_state_is_that_of_the_encoder_whenever_it_is_asked_for(asked):
     for bar in asked:
         assert features.at(bar)["analogue"]["embedding"] == states[bar].tolist()
     assert "analogue" not in features.at(376)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"bars": "it"}, "bars: 'it' is no BarSeries"),
+        ({"chains": ["it"]}, "chains: 'it' is no OptionChain"),
+        ({"settings": {}}, "settings: \\{\\} is no FeatureSettings"),
+    ],
+)
+def test_what_a_table_is_made_of_is_checked(given, named):
+    with pytest.raises(TypeError, match=named):
+        FeatureTable(**{"bars": BARS, **given})
+
+
+@pytest.mark.parametrize("bar", [1.5, "a", None, 10**400])
+def test_a_bar_that_cannot_be_is_refused(bar):
+    with pytest.raises(ValueError, match="bar="):
+        table(BARS).at(bar)

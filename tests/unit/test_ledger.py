@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from builders import day
-from nt_memory import AccessDeniedError, Ledger, ShuffledLedger, TradingMemoryItem
+from nt_memory import AccessDeniedError, Ledger, Record, ShuffledLedger, TradingMemoryItem
 from nt_memory.agents.trading_memory import TradingMemoryStore
 from trading import outcome
 
@@ -161,3 +161,13 @@ def test_a_time_without_a_zone_is_refused(memory):
 def test_a_seed_is_a_whole_number(memory, seed):
     with pytest.raises(ValueError, match="seed="):
         ShuffledLedger(memory, seed=seed)
+
+
+@pytest.mark.parametrize(
+    "payload", [{"direction": "up"}, {"decided_at": 2**62}, {"event": [1]}, {"direction": {}}, []]
+)
+def test_what_somebody_else_wrote_as_an_outcome_stops_no_ledger(memory, payload):
+    fields = {"namespace": "swarm/x/trading", "kind": "outcome", "event_time": day(1)}
+    memory.remember(Record(**fields, attributes={"pnl": 2.0}, payload=payload))
+    ((trade, pnl),) = Ledger(memory).trades(day(2))
+    assert (trade.event, trade.decided_at, trade.direction, pnl) == (None, None, 0.0, 2.0)

@@ -135,6 +135,39 @@ def test_cuts_out_of_range_are_refused(cuts):
         check_lookahead(MARKET, factory(memory=honest), SETTINGS, cuts=cuts)
 
 
+@pytest.mark.parametrize("said", [None, {"TEST": 1.0}, Stance([1.0])])
+def test_what_is_no_stance_is_told_by_its_arm(said):
+    with pytest.raises(TypeError, match="memory"):
+        check_lookahead(MARKET, factory(memory=lambda *_: said), SETTINGS, cuts=1)
+
+
+def test_a_stance_that_cannot_be_compared_is_refused():
+    deep = []
+    for _ in range(50_000):
+        deep = [deep]
+    with pytest.raises(ValueError, match=r"regime=.*cannot be shown"):
+        check_lookahead(MARKET, factory(memory=lambda *_: Stance({}, regime=deep)), SETTINGS)
+
+
+def test_arms_that_come_and_go_are_refused():
+    made = iter([factory(memory=honest), factory(other=honest)])
+
+    def either(stage):
+        return next(made)(stage)
+
+    with pytest.raises(ValueError, match="give the same arms"):
+        check_lookahead(MARKET, either, SETTINGS, cuts=1)
+
+
+def test_what_is_no_strategy_is_told_by_its_name():
+    @contextmanager
+    def none(stage):
+        yield {"memory": 5}
+
+    with pytest.raises(TypeError, match=r"'memory'.=5: give a Strategy"):
+        check_lookahead(MARKET, none, SETTINGS, cuts=1)
+
+
 def test_the_clock_stands_at_the_close():
     seen = []
 

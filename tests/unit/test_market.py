@@ -86,3 +86,15 @@ def test_no_label_reads_the_future(seed, cut):
 def test_what_is_no_market_is_refused(series, told):
     with pytest.raises(ValueError, match=told):
         Market(series)
+
+
+@pytest.mark.parametrize("series", [[BARS, "it"], ["it", "that"]])
+def test_what_is_no_series_is_refused(series):
+    with pytest.raises(TypeError, match="is no BarSeries"):
+        Market(series)
+
+
+@pytest.mark.parametrize("step", [10**9, 10**400, "a", 1.5])
+def test_a_step_that_is_not_there_is_refused(step):
+    with pytest.raises(ValueError, match="step="):
+        Market([BARS]).closed_at(step)

@@ -186,6 +186,8 @@ def test_an_expired_option_is_left_out_and_counted():
         ({"iv": float("inf")}, r"iv\[1\]=inf"),
         ({"delta": float("inf")}, r"delta\[1\]=inf"),
         ({"gamma": -0.1}, r"gamma\[1\]=-0\.1"),
+        ({"strike": 10**400}, "strike=.*: give one number an option"),
+        ({"iv": "x" * 9000}, "iv=.*: give one number an option"),
         ({"quoted_at": NOW + timedelta(microseconds=1)}, r"quoted_at\[1\]=.*that of the chain"),
         ({"expiry": datetime(2024, 1, 19)}, "expiry=.* is naive"),  # noqa: DTZ001
     ],
@@ -201,12 +203,35 @@ def test_an_option_that_cannot_be_is_named(columns, message):
         ({"spot": 0.0}, "spot=0.0"),
         ({"spot": float("nan")}, "spot=nan"),
         ({"rate": float("inf")}, "rate=inf"),
+        ({"spot": 10**400}, "spot="),
         ({"at": datetime(2024, 1, 8)}, "at=.* is naive"),  # noqa: DTZ001
     ],
 )
 def test_a_chain_that_cannot_be_is_named(fields, message):
     with pytest.raises(ValueError, match=message):
         chain(**fields)
+
+
+def test_what_is_no_quote_is_refused():
+    with pytest.raises(TypeError, match="quotes: 'x' is no OptionQuote"):
+        chain("x")
+
+
+def test_a_greek_of_what_is_no_number_is_refused():
+    with pytest.raises(ValueError, match=r"years=.*give a number"):
+        black_scholes_gamma(49.0, 50.0, "x" * 9000, 0.2)
+    with pytest.raises(ValueError, match=r"strike=.*give a number"):
+        black_scholes_delta(CALL, 49.0, 10**400, 0.3, 0.2)
+
+
+def test_a_greek_beyond_the_floats_is_no_warning():
+    assert np.isnan(black_scholes_gamma(5e-324, 50.0, 0.4, 1e300, 1e300))
+    assert np.isnan(black_scholes_delta(CALL, 1e300, 50.0, 1e300, 1e300))
+
+
+def test_contracts_that_add_up_to_no_number_are_refused():
+    with pytest.raises(ValueError, match="'TEST' add up to no number"):
+        net_gamma_exposure(chain(*[quote(iv=None, gamma=10.0, open_interest=1e308)] * 2))
 
 
 def test_columns_of_another_length_are_refused():

@@ -101,8 +101,10 @@ def test_a_replay_at_a_speed_waits_between_closes():
         ([], {}, "at least one series"),
         (BARS.head(0), {}, "no empty one"),
         ([BARS, BARS], {}, "one series a symbol"),
+        (replace(BARS, symbol="\ud800"), {}, "symbol="),
         (BARS, {"speed": 0.0}, "speed=0.0"),
         (BARS, {"speed": float("nan")}, "speed=nan"),
+        (BARS, {"speed": 5e-324}, "speed=5e-324: give closes a second, at least 1e-06"),
     ],
 )
 def test_a_replay_refuses_what_it_cannot_tell(market, options, named):
@@ -206,6 +208,44 @@ def test_an_answer_that_is_no_share_changes_nothing(memory, share):
 def test_a_broker_refuses_terms_that_cannot_be(memory, options):
     with pytest.raises(ValueError, match=next(iter(options))):
         SimulatedBroker(memory, **options)
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda broker: broker.submit("buy"), "order='buy'"),
+        (lambda broker: broker.submit(replace(order(2.0), symbol="")), "symbol=''"),
+        (lambda broker: broker.fills(BARS, 0), "BarSeries of one bar"),
+        (lambda broker: broker.fills(BARS.head(1), -1), "after=-1"),
+    ],
+)
+def test_a_broker_names_what_it_cannot_take(memory, call, named):
+    with pytest.raises((ValueError, TypeError), match=named):
+        call(SimulatedBroker(memory, NAME))
+    assert memory.get(f"{SPACE}/broker", "book") is None
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"feed": 5}, "feed=5: has no symbols, bars"),
+        ({"broker": None}, "broker=None: has no submit"),
+        ({"swarm": "it"}, "swarm='it': has no decide"),
+        ({"settings": {}}, r"settings=\{\}"),
+    ],
+)
+def test_what_a_trader_is_made_of_is_checked_before_it_begins(memory, given, named):
+    parts = {"feed": ReplayFeed(BARS), "swarm": Told({"TEST": [0.0]}), "settings": SMALL}
+    parts["broker"] = SimulatedBroker(memory, NAME)
+    with pytest.raises(TypeError, match=named):
+        PaperTrader(memory, name=NAME, **{**parts, **given})
+    assert memory.get(SPACE, "state") is None
+
+
+def test_a_line_beyond_the_floats_is_not_told():
+    watch = Watch("TEST", SMALL, 12, None)
+    watch.add(replace(BARS, volume=np.full(len(BARS), 1.7e308)))
+    assert "wyckoff" not in watch.features()
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "ä", 7])

@@ -232,11 +232,18 @@ def test_a_volume_that_is_none_is_refused_by_its_place(value):
         (CLOSE, VOLUME, 39, "lookback=39"),
         (CLOSE, VOLUME, 100.0, "lookback=100.0"),
         (CLOSE, VOLUME, True, "lookback=True"),
+        (CLOSE, VOLUME, 2**64, "lookback=18446744073709551616: give at most 1,000,000"),
+        ([10**400] * 100, VOLUME, 100, "prices="),
     ],
 )
 def test_bad_input_is_refused(prices, volumes, lookback, match):
     with pytest.raises(ValueError, match=match):
         regime_features(prices, volumes, None, lookback)
+
+
+def test_what_is_no_book_is_refused():
+    with pytest.raises(TypeError, match=r"book=\{\}"):
+        regime_features(CLOSE, VOLUME, {})
 
 
 def test_a_refused_bar_changes_nothing():

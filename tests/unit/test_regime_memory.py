@@ -154,9 +154,19 @@ def test_a_label_cannot_be_known_before_its_market(memory):
     assert SemanticStore(memory).get(id_).known_at == day(2)
 
 
+def test_what_is_no_snapshot_is_not_labelled(memory):
+    with pytest.raises(TypeError, match="snapshot='it'"):
+        RegimeDetectionAgent(memory).remember_regime("it", Regime.QUIET)
+
+
 @pytest.mark.parametrize(
     ("regime", "confidence", "match"),
-    [("BULL", 1.0, "BULL"), (Regime.QUIET, 1.5, "confidence=1.5")],
+    [
+        ("BULL", 1.0, "BULL"),
+        ("x" * 9000, 1.0, "give one of TRENDING"),
+        ([], 1.0, "regime="),
+        (Regime.QUIET, 1.5, "confidence=1.5"),
+    ],
 )
 def test_a_bad_label_is_refused(memory, regime, confidence, match):
     with pytest.raises(ValueError, match=match):
@@ -342,3 +352,9 @@ def test_a_snapshot_reads_the_memory_once(memory):
     agent._vote._entries = lambda at: asked.append(at) or entries(at)
     agent.detect_regime(snapshot(calm(50), day(11)))
     assert asked == [day(11)]
+
+
+@pytest.mark.parametrize("agent_id", ["", "all", "a" * 1000, 5, ["a"]])
+def test_an_agent_whose_name_cannot_be_told_is_refused(memory, agent_id):
+    with pytest.raises((ValueError, TypeError), match="agent_id="):
+        RegimeDetectionAgent(memory, agent_id=agent_id)

@@ -6,7 +6,7 @@ import pytest
 
 from builders import day
 from nt_memory import Bars, RiskGuard, RiskLimits, RiskState
-from nt_memory.errors import ConflictError
+from nt_memory.errors import ConflictError, SerializationError
 
 LIMITS = RiskLimits(losses=3, pause=timedelta(days=2))
 
@@ -151,3 +151,16 @@ def test_a_bad_question_or_name_is_refused(memory):
         RiskGuard(memory, name="")
     with pytest.raises(TypeError, match="limits="):
         RiskGuard(memory, limits={"losses": 3})
+
+
+def test_a_row_that_is_no_state_is_told_by_its_key(memory):
+    memory.put("shared/risk", "desk", b"\x80")
+    with pytest.raises(SerializationError, match="key 'desk': holds no state"):
+        RiskGuard(memory, name="desk")
+
+
+def test_a_place_that_could_not_be_read_again_is_refused(memory):
+    guard = RiskGuard(memory)
+    with pytest.raises(TypeError, match="told=5"):
+        guard.outcome(-1.0, day(1), told=5)
+    assert RiskGuard(memory).state == RiskState()

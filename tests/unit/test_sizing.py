@@ -110,3 +110,9 @@ def test_a_size_that_reads_the_next_bar_is_caught():
 def test_sizes_out_of_range_name_the_field(changed):
     with pytest.raises(ValueError, match=next(iter(changed))):
         Sizing(**changed)
+
+
+def test_a_decision_may_be_held_longer_than_there_are_bars():
+    decided = np.array([[1.0], [-1.0], [0.5]])
+    assert overlapping(decided, 2**40)[:, 0].tolist() == [2.0**-40, 0.0, 2.0**-41]
+    assert overlapping(decided[:0], 3).shape == (0, 1)

@@ -24,6 +24,7 @@ from nt_memory import (
     ShuffledLedger,
     Swarm,
     Thresholds,
+    TradingMemoryItem,
     TradingMemoryStore,
     WyckoffAgent,
 )
@@ -257,12 +258,30 @@ class Silent(MemoryAwareAgent):
         return None
 
 
-@pytest.mark.parametrize("kind", [Liar, Silent])
+class Scribe(MemoryAwareAgent):
+    """Notes what cannot be kept."""
+
+    name = "scribe"
+
+    def opinion(self, symbol, bar_time, features):
+        return Opinion("neutral", 0.1, "as it is")
+
+    def notable(self, symbol, bar_time, features):
+        return [TradingMemoryItem("pattern", "a set", metadata={"seen": {1, 2}})]
+
+
+@pytest.mark.parametrize("kind", [Liar, Silent, Scribe])
 def test_an_agent_that_says_what_cannot_be_is_benched(memory, quiet, kind):
     made = Swarm(memory, [kind, WyckoffAgent]).decide(BARS.head(1), wyckoff(0.2))
     assert list(made.acts) == ["wyckoff"]
     assert made.weight == 0.55
     assert memory.get_record(decision_id(kind.name, "SPY", day(0))) is None
+
+
+@pytest.mark.parametrize("name", ["ledger", "composer", "guard"])
+def test_what_a_swarm_is_made_of_is_checked_when_it_is_made(memory, name):
+    with pytest.raises(TypeError, match=f"{name}='it'"):
+        Swarm(memory, **{name: "it"})
 
 
 # The loop

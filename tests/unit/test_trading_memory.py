@@ -334,3 +334,30 @@ def test_a_daily_half_life_outlasts_the_next_bar():
     # That of the source, of 4 to 8 hours, is below its own least score of 0.1 within two bars.
     assert 0.5 ** (2 * day_us / micros(timedelta(hours=8))) < 0.1
     assert after_a_bar["hourly"] < 0.001
+
+
+def test_a_path_that_is_none_is_refused_and_nothing_is_written(memory, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in (5, None, ["a"]):
+        with pytest.raises(TypeError):
+            TradingMemoryStore(memory).save(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_text_is_refused(memory, tmp_path):
+    (tmp_path / "items").write_bytes(b"\xff\xff")
+    with pytest.raises(ValueError, match="items: is no text in UTF-8"):
+        TradingMemoryStore(memory).load(tmp_path / "items")
+
+
+@pytest.mark.parametrize("fields", [{"x" * 5000: 1}, {"timestamp": "2024" * 5000}])
+def test_what_is_wrong_with_a_line_is_told_in_short(memory, tmp_path, fields):
+    (tmp_path / "items").write_text(json.dumps({**item().to_json(), **fields}))
+    with pytest.raises(ValueError, match="line 1: is no item") as told:
+        TradingMemoryStore(memory).load(tmp_path / "items")
+    assert len(str(told.value)) < 1000
+
+
+def test_half_a_character_is_no_text():
+    with pytest.raises(ValueError, match="content="):
+        item("\ud800")

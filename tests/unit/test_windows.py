@@ -52,6 +52,7 @@ def test_the_training_reaches_as_far_as_it_may(n_bars, train, test, extra, embar
         {"embargo": -1},
         {"holding": -1},
         {"n_bars": 20},
+        {"n_bars": 10**400},
     ],
 )
 def test_windows_that_cannot_be_are_refused(changed):

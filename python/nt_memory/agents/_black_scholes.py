@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nt_memory._shown import shown
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -47,8 +49,9 @@ def black_scholes_delta(
     """
     first, _ = _first(spot, strike, years, volatility, rate, dividend_yield)
     sign = np.where(np.asarray(call, dtype=bool), 1.0, -1.0)
-    paid = np.exp(-np.asarray(dividend_yield, dtype=float) * np.asarray(years, dtype=float))
-    delta: Floats = sign * paid * _normal(sign * first)
+    with np.errstate(all="ignore"):
+        paid = np.exp(-np.asarray(dividend_yield, dtype=float) * np.asarray(years, dtype=float))
+        delta: Floats = sign * paid * _normal(sign * first)
     return delta
 
 
@@ -71,9 +74,10 @@ def black_scholes_gamma(
     0.0655
     """
     first, deviation = _first(spot, strike, years, volatility, rate, dividend_yield)
-    paid = np.exp(-np.asarray(dividend_yield, dtype=float) * np.asarray(years, dtype=float))
-    density = np.exp(-0.5 * first * first) / math.sqrt(2.0 * math.pi)
-    gamma: Floats = paid * density / (np.asarray(spot, dtype=float) * deviation)
+    with np.errstate(all="ignore"):
+        paid = np.exp(-np.asarray(dividend_yield, dtype=float) * np.asarray(years, dtype=float))
+        density = np.exp(-0.5 * first * first) / math.sqrt(2.0 * math.pi)
+        gamma: Floats = paid * density / (np.asarray(spot, dtype=float) * deviation)
     return gamma
 
 
@@ -87,14 +91,29 @@ def _first(
 ) -> tuple[Floats, Floats]:
     """Return d1 and the standard deviation of the log price at the expiry."""
     s, k, t, v, r, q = (
-        np.asarray(each, dtype=float)
-        for each in (spot, strike, years, volatility, rate, dividend_yield)
+        _numbers(name, each)
+        for name, each in (
+            ("spot", spot),
+            ("strike", strike),
+            ("years", years),
+            ("volatility", volatility),
+            ("rate", rate),
+            ("dividend_yield", dividend_yield),
+        )
     )
     s, k, t, v = (np.where(each > 0.0, each, np.nan) for each in (s, k, t, v))
-    deviation: Floats = v * np.sqrt(t)
     with np.errstate(all="ignore"):
+        deviation: Floats = v * np.sqrt(t)
         first: Floats = (np.log(s / k) + (r - q + 0.5 * v * v) * t) / deviation
     return first, deviation
+
+
+def _numbers(name: str, given: npt.ArrayLike) -> Floats:
+    try:
+        return np.asarray(given, dtype=float)
+    except (TypeError, ValueError, OverflowError) as error:
+        msg = f"{name}={shown(given)}: give a number, or an array of them"
+        raise ValueError(msg) from error
 
 
 def _normal(x: Floats) -> Floats:

@@ -24,6 +24,8 @@ _COLUMNS: Final = (
 )
 # Where volume, IV, delta, gamma and open interest of the call and the put begin.
 _CALL, _STRIKE, _PUT = 6, 11, 17
+# Letters of what is wrong with a line that an error tells.
+_LONGEST = 200
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SPOT = re.compile(r"Last: (\d[\d,]*(?:\.\d+)?)")
 _MOMENT = re.compile(
@@ -90,7 +92,8 @@ def load_cboe_chain(
         try:
             root, pair = _pair(row)
         except ValueError as error:
-            msg = f"{file}: line {number}: {shown(','.join(row))}: {error}; mend or remove the line"
+            why = str(error)[:_LONGEST]
+            msg = f"{file}: line {number}: {shown(','.join(row))}: {why}; mend or remove the line"
             raise ValueError(msg) from error
         roots[root] += 1
         quotes.extend(pair)

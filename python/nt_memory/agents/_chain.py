@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nt_memory._shown import shown
+from nt_memory._values import finite
 from nt_memory.clock import to_micros
 
 if TYPE_CHECKING:
@@ -116,14 +117,15 @@ class OptionChain:
     def __post_init__(self) -> None:
         at = to_micros(self.at, "at")
         for name in ("spot", "rate", "dividend_yield"):
-            value = getattr(self, name)
-            if not math.isfinite(value) or (name == "spot" and value <= 0.0):
-                msg = f"{name}={shown(value)}: give a finite number, of spot a positive one"
+            value = finite(name, getattr(self, name))
+            if name == "spot" and value <= 0.0:
+                msg = f"spot={shown(value)}: give a positive number"
                 raise ValueError(msg)
+            object.__setattr__(self, name, value)
         for field in fields(self):
             if field.name in _KINDS:
                 kind = _KINDS[field.name]
-                values: npt.NDArray[Any] = np.array(getattr(self, field.name), dtype=kind)
+                values = _column(field.name, getattr(self, field.name), kind)
                 if values.shape != np.shape(self.strike):
                     msg = f"{field.name}: every column needs one value an option"
                     raise ValueError(msg)
@@ -160,6 +162,10 @@ class OptionChain:
     ) -> OptionChain:
         """Make a chain of quotes; the parameters and errors are those of the class."""
         rows = list(quotes)
+        for quote in rows:
+            if not isinstance(quote, OptionQuote):
+                msg = f"quotes: {shown(quote)} is no OptionQuote"
+                raise TypeError(msg)
         told: dict[str, Any] = {
             name: [_or_nan(getattr(quote, name)) for quote in rows]
             for name in _KINDS
@@ -191,6 +197,19 @@ _KINDS: dict[str, type] = {
     "delta": np.float64,
     "gamma": np.float64,
 }
+
+
+def _column(name: str, given: object, kind: type) -> npt.NDArray[Any]:
+    """Return a column as an array of its kind."""
+    try:
+        with np.errstate(invalid="raise"):
+            return np.array(given, dtype=kind)
+    except (TypeError, ValueError, OverflowError, FloatingPointError) as error:
+        msg = f"{name}={shown(given)}: give one {_WORDS[kind]} an option"
+        raise ValueError(msg) from error
+
+
+_WORDS = {np.int64: "time in microseconds", np.float64: "number", np.bool_: "bool"}
 
 
 def _or_nan(value: float | None) -> float:

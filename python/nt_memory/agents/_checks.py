@@ -43,10 +43,19 @@ def text(name: str, value: object) -> str:
     ValueError
         It is something else.
     """
-    if not isinstance(value, str) or not value.strip():
-        msg = f"{name}={shown(value)}: give a text that is not empty"
+    if not isinstance(value, str) or not value.strip() or not _encodes(value):
+        msg = f"{name}={shown(value)}: give a text that is not empty, of characters of Unicode"
         raise ValueError(msg)
     return value
+
+
+def _encodes(value: str) -> bool:
+    """Whether a text can be written: half a pair of surrogates cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def bounded(

@@ -11,6 +11,7 @@ from nt_memory._handle import TEXT
 from nt_memory._shown import shown
 from nt_memory._values import finite
 from nt_memory.agents._checks import checked_features, text
+from nt_memory.agents.evidence import Analogue
 from nt_memory.agents.ledger import OUTCOME, Ledger
 from nt_memory.agents.opinion import (
     DIRECTIONS,
@@ -146,7 +147,7 @@ class MemoryAwareAgent(ABC):
         """
         text("symbol", symbol)
         bar = decision_id(self.agent_id, symbol, bar_time)
-        found = self.notable(symbol, bar_time, checked_features(features))
+        found = _checked_notes(self.notable(symbol, bar_time, checked_features(features)))
         count: Counter[str] = Counter()
         records = []
         for item in found:
@@ -331,4 +332,30 @@ def _checked(opinion: Opinion) -> Opinion:
         raise ValueError(msg)
     finite("confidence", opinion.confidence, 0.0, 1.0)
     text("why", opinion.why)
+    for name in ("event", "recall_id"):
+        if getattr(opinion, name) is not None:
+            text(name, getattr(opinion, name))
+    given = opinion.precedents
+    if not isinstance(given, (list, tuple)) or not all(map(_is_precedent, given)):
+        msg = f"precedents={shown(given)}: give a tuple of Analogue"
+        raise TypeError(msg)
     return opinion
+
+
+def _is_precedent(given: object) -> bool:
+    if not isinstance(given, Analogue) or not isinstance(given.id, str):
+        return False
+    to_micros(given.at, "precedents: at")
+    finite("precedents: similarity", given.similarity)
+    finite("precedents: reward", given.reward)
+    return True
+
+
+def _checked_notes(notes: list[TradingMemoryItem]) -> list[TradingMemoryItem]:
+    """Return what a subclass thinks worth a note, where that can be noted."""
+    if not isinstance(notes, (list, tuple)) or not all(
+        isinstance(note, TradingMemoryItem) for note in notes
+    ):
+        msg = f"notable={shown(notes)}: return a list of TradingMemoryItem"
+        raise TypeError(msg)
+    return notes

@@ -282,17 +282,26 @@ def _key(raw: RawRecord) -> tuple[int, str]:
     return raw.known_at, raw.id
 
 
+def _time(at: object) -> datetime | None:
+    """Return a time in microseconds as a datetime; None of anything else."""
+    try:
+        return from_micros(at) if isinstance(at, int) else None
+    except ValueError:
+        return None
+
+
 def _settled(raw: RawRecord) -> Settled:
     payload = None if raw.payload is None else unpack(raw.payload)
     told: dict[str, Any] = payload if isinstance(payload, dict) else {}
-    decided = told.get("decided_at")
+    decided, event, direction = (told.get(name) for name in ("decided_at", "event", "direction"))
     return Settled(
         trade_id=str(told.get("trade_id", raw.id)),
         agent=raw.agent_id or "",
         symbol=raw.symbol or "",
         regime=raw.regime,
-        event=told.get("event"),
+        # What somebody else wrote may say anything: it counts as an outcome, and tells no more.
+        event=event if isinstance(event, str) else None,
         known_at=from_micros(raw.known_at),
-        decided_at=from_micros(decided) if isinstance(decided, int) else None,
-        direction=float(told.get("direction", 0.0)),
+        decided_at=_time(decided),
+        direction=direction if isinstance(direction, float) and abs(direction) == 1.0 else 0.0,
     )

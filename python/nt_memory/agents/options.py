@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nt_memory._shown import shown
 from nt_memory.agents._black_scholes import black_scholes_delta, black_scholes_gamma
 from nt_memory.agents._cboe import load_cboe_chain
 from nt_memory.agents._chain import OptionChain, OptionQuote
@@ -122,9 +123,13 @@ def _signal(chain: OptionChain, greek: Floats, count: Floats, quote_age: Duratio
     stale = ~expired & (at - chain.quoted_at > micros(quote_age, "quote_age"))
     missing = ~expired & ~stale & np.isnan(greek)
     used = ~(expired | stale | missing)
-    weight = np.where(used, greek, 0.0) * count
-    calls, puts = float(weight[chain.call].sum()), float(weight[~chain.call].sum())
+    with np.errstate(over="ignore"):
+        weight = np.where(used, greek, 0.0) * count
+        calls, puts = float(weight[chain.call].sum()), float(weight[~chain.call].sum())
     gross = calls + puts
+    if not np.isfinite(gross):
+        msg = f"chain: the greeks and contracts of {shown(chain.symbol)} add up to no number"
+        raise ValueError(msg)
     return ChainSignal(
         value=(calls - puts) / gross if gross > 0.0 else 0.0,
         weight=gross,

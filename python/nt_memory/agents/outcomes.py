@@ -20,18 +20,18 @@ from nt_memory.agents._checks import text
 from nt_memory.agents.ledger import OUTCOME
 from nt_memory.agents.opinion import SIGNAL
 from nt_memory.agents.trading_item import TradingMemoryItem
+from nt_memory.agents.trading_memory import TradingMemoryStore
 from nt_memory.clock import to_micros
 from nt_memory.errors import ConflictError, ForgottenError, RecordNotFoundError, SettledError
 from nt_memory.experience._places import agent_namespace
 from nt_memory.filters import Filter, ge
+from nt_memory.market import BarSeries
 from nt_memory.records import Record
 from nt_memory.store import ExpectNew, Op, RawOutcome, Settle, Write
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from nt_memory.agents.trading_memory import TradingMemoryStore
-    from nt_memory.market import BarSeries
     from nt_memory.store import RawRecord
     from nt_memory.system import MemorySystem
 
@@ -78,7 +78,7 @@ def decision_id(agent: str, symbol: str, at: datetime) -> str:
     A decision that is made again, after a restart for one, is a version of the same record.
     """
     # Without a dot, so that no two pairs of agent and symbol read the same.
-    name = quote(symbol, safe="").replace(".", "%2E")
+    name = quote(text("symbol", symbol), safe="").replace(".", "%2E")
     if len(name) > _LONGEST:
         name = f"{name[:24]}~{hashlib.blake2b(symbol.encode(), digest_size=12).hexdigest()}"
     return f"{agent}.{name}.{to_micros(at, 'bar_time')}"
@@ -189,7 +189,11 @@ class Settlement:
         large_pnl: Mapping[str, float] | None = None,
     ) -> None:
         self._memory = memory
-        self._stores = dict(stores)
+        self._stores: dict[str, TradingMemoryStore] = dict(mapping("stores", stores))
+        for agent, store in self._stores.items():
+            if not isinstance(agent, str) or not isinstance(store, TradingMemoryStore):
+                msg = f"stores[{shown(agent)}]={shown(store)}: give a TradingMemoryStore by agent"
+                raise TypeError(msg)
         self._holding = whole("holding", holding)
         self._large_pnl = {
             agent: finite("large_pnl", value, 0.0)
@@ -215,6 +219,9 @@ class Settlement:
 
         A decision at a time at which no bar of ``past`` closed stays open.
         """
+        if not isinstance(past, BarSeries):
+            msg = f"past={shown(past)}: give a BarSeries"
+            raise TypeError(msg)
         return retried(partial(self._settle, past)) if len(past) else 0
 
     def _settle(self, past: BarSeries) -> int:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from nt_memory._remembering import raws_of
 from nt_memory._shown import shown
-from nt_memory._values import finite, pack, unpack, whole
+from nt_memory._values import finite, mapping, pack, unpack, whole
 from nt_memory.agents._checks import text
 from nt_memory.clock import Bars, from_micros, micros, to_micros
-from nt_memory.errors import ConflictError
+from nt_memory.errors import ConflictError, SerializationError
 from nt_memory.records import Record
 from nt_memory.store import Expect, Op, Put, Write
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nt_memory.clock import Duration
     from nt_memory.system import MemorySystem
 
@@ -179,6 +181,8 @@ class RiskGuard:
         if equity is not None and finite("equity", equity) <= 0.0:
             msg = f"equity={shown(equity)}: give a value above 0"
             raise ValueError(msg)
+        if told is not None:
+            told = _place(told)
         before = self.state
         value = before.equity if equity is None else equity
         state = replace(
@@ -242,10 +246,39 @@ class RiskGuard:
         self._row = None if self._memory is None else self._memory.get(NAMESPACE, self.name)
         if self._row is None:
             return RiskState()
-        told = unpack(self._row)
-        until = told["paused_until"]
-        told["paused_until"] = None if until is None else from_micros(until)
-        return RiskState(**{**told, "told": tuple(told["told"])})
+        try:
+            return _state(mapping("state", unpack(self._row)))
+        except (KeyError, TypeError, ValueError) as error:
+            msg = (
+                f"{NAMESPACE}, key {shown(self.name)}: holds no state of a guard "
+                f"({shown(error)}); give another name, or delete the key to begin anew"
+            )
+            raise SerializationError(msg) from error
+
+
+def _state(told: Mapping[str, Any]) -> RiskState:
+    """Return what `_plain` gave."""
+    until = told["paused_until"]
+    equity, peak = finite("equity", told["equity"]), finite("peak", told["peak"])
+    if not 0.0 < equity <= peak:
+        msg = f"equity={equity}, peak={peak}: cannot be"
+        raise ValueError(msg)
+    return RiskState(
+        outcomes=whole("outcomes", told["outcomes"], 0),
+        streak=whole("streak", told["streak"], 0),
+        paused_until=None if until is None else from_micros(until),
+        equity=equity,
+        peak=peak,
+        told=_place(told["told"]),
+    )
+
+
+def _place(told: object) -> tuple[int, int, str]:
+    """Return where an outcome lies in a memory; see `RiskState`."""
+    if isinstance(told, (list, tuple)) and len(told) == 3 and isinstance(told[2], str):
+        return whole("told", told[0], 0), whole("told", told[1], 0), told[2]
+    msg = f"told={shown(told)}: give when it was written, the number of the commit, and the id"
+    raise TypeError(msg)
 
 
 def _plain(state: RiskState) -> dict[str, Any]:

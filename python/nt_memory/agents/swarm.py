@@ -22,6 +22,7 @@ from nt_memory.agents.liquidity import LiquidityAgent
 from nt_memory.agents.markov import MarkovAgent
 from nt_memory.agents.opinion import SIGNAL
 from nt_memory.agents.outcomes import Settlement, decision_id
+from nt_memory.agents.risk import RiskGuard
 from nt_memory.agents.sentiment import SentimentAgent
 from nt_memory.agents.trading_item import TradingMemoryItem
 from nt_memory.agents.trading_memory import TradingMemoryStore
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
     from nt_memory.agents.features import AgentFeatures
     from nt_memory.agents.opinion import Act
-    from nt_memory.agents.risk import RiskGuard
     from nt_memory.records import Record
     from nt_memory.store import RawRecord
     from nt_memory.system import MemorySystem
@@ -116,6 +116,14 @@ class Swarm:
         guard: RiskGuard | None = None,
         bench: int = 20,
     ) -> None:
+        for name, given, wanted in (
+            ("ledger", ledger, Ledger),
+            ("composer", composer, Composer),
+            ("guard", guard, RiskGuard),
+        ):
+            if given is not None and not isinstance(given, wanted):
+                msg = f"{name}={shown(given)}: give a {wanted.__name__}, or None"
+                raise TypeError(msg)
         self._memory = memory
         self.ledger = ledger or Ledger(memory)
         made = [self._made(agent) for agent in agents]
@@ -232,6 +240,8 @@ class Swarm:
             try:
                 found = agent.notes(symbol, at, told)
                 act, record = agent.think(symbol, at, told, regime)
+                for each in (*found, record):
+                    each.to_raw()  # what cannot be kept is this agent's error, not the batch's
                 factor = act.context["factor"]
                 votes.append(checked_vote(AgentVote(act.signal, act.confidence, name, factor)))
             except Exception as error:  # noqa: BLE001 (the others go on)

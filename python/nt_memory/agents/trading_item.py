@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from dataclasses import fields as dataclass_fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -74,8 +75,16 @@ class TradingMemoryItem:
     def from_json(cls, fields: Mapping[str, Any]) -> TradingMemoryItem:
         """Return what `to_json` gave."""
         told = dict(mapping("item", fields))
+        for name in told:
+            if name not in _FIELDS:
+                msg = f"{shown(name)} is no field of an item: give some of {', '.join(_FIELDS)}"
+                raise ValueError(msg)
         at = told.get("timestamp")
-        told["timestamp"] = None if at is None else datetime.fromisoformat(at)
+        try:
+            told["timestamp"] = None if at is None else datetime.fromisoformat(at)
+        except (TypeError, ValueError) as error:
+            msg = f"timestamp={shown(at)}: give a time in ISO 8601, or None"
+            raise ValueError(msg) from error
         return cls(**told)
 
     @classmethod
@@ -93,6 +102,9 @@ class TradingMemoryItem:
             timestamp=record.event_time,
             id=record.id,
         )
+
+
+_FIELDS = tuple(each.name for each in dataclass_fields(TradingMemoryItem))
 
 
 @dataclass(frozen=True, slots=True)

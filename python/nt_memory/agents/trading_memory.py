@@ -242,12 +242,13 @@ class TradingMemoryStore:
 
         For the whole history of a memory, `MemorySystem.export`.
         """
+        whole_file = Path(path)
         items = [TradingMemoryItem.from_record(Record.from_raw(raw)) for raw in self._raws()]
         lines = "".join(json.dumps(item.to_json(), allow_nan=False) + "\n" for item in items)
         # The file is there when it is whole, and not before.
-        made = Path(f"{path}.part")
+        made = Path(f"{whole_file}.part")
         made.write_text(lines, encoding="utf-8")
-        made.replace(path)
+        made.replace(whole_file)
         return len(items)
 
     def load(self, path: str | Path) -> int:
@@ -262,7 +263,12 @@ class TradingMemoryStore:
             A line is no item; nothing of the file is remembered.
         """
         items = []
-        for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            lines = Path(path).read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            msg = f"{path}: is no text in UTF-8; give a file that save() wrote"
+            raise ValueError(msg) from error
+        for number, line in enumerate(lines, 1):
             items.append(self._parsed(line, f"{path}, line {number}"))
         return len(self.add_many(items)) if items else 0
 

@@ -88,4 +88,8 @@ def shuffled(agent: type[MemoryAwareAgent], seed: int) -> type[MemoryAwareAgent]
     """
     if not issubclass(agent, AnalogueAgent):
         return agent
-    return type(f"Shuffled{agent.__name__}", (ShuffledAnalogueAgent, agent), {"seed": seed})
+    return type(
+        f"Shuffled{agent.__name__}",
+        (ShuffledAnalogueAgent, agent),
+        {"seed": seed},
+    )

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nt_memory._shown import shown
+from nt_memory._values import finite, whole
 from nt_memory.metrics import BARS_A_YEAR, sharpe_ratio
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ Indices: TypeAlias = npt.NDArray[np.int64]
 # Resamples drawn at a time: 128 of 5,000 days are 5 MB an array.
 CHUNK = 128
 FEWEST = 20
+MOST = 1_000_000
+"""Resamples at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,13 @@ def sharpe_differences(
     ValueError
         The arms differ in length or have fewer than `FEWEST` bars, or no pair is given.
     """
+    whole("seed", seed, 0)
+    if whole("resamples", resamples) > MOST:
+        msg = f"resamples={shown(resamples)}: give at most {MOST:,}"
+        raise ValueError(msg)
+    if not 0.0 < finite("level", level) < 1.0:
+        msg = f"level={shown(level)}: give a share between 0 and 1, such as 0.95"
+        raise ValueError(msg)
     if not pairs:
         msg = "pairs: give one or more"
         raise ValueError(msg)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nt_memory._shown import shown
+from nt_memory._values import whole
 from nt_memory.backtest.market import Market
 from nt_memory.backtest.run import walk
 from nt_memory.backtest.strategy import Stance
@@ -121,6 +122,12 @@ def _compared(
     market: Market,
     cut: int,
 ) -> list[Leak]:
+    if list(base) != list(other):
+        msg = (
+            f"strategies: are {shown(list(base))}, and {shown(list(other))} when they are made "
+            "again; give the same arms"
+        )
+        raise ValueError(msg)
     return [
         Leak(arm, step, market.closed_at(step), cut, parts)
         for arm, stances in base.items()
@@ -132,10 +139,16 @@ def _compared(
 def _differing(one: Stance, other: Stance) -> tuple[str, ...]:
     # Texts of both tell all that differs, and a NaN from itself it does not.
     return tuple(
-        part.name
-        for part in fields(Stance)
-        if repr(getattr(one, part.name)) != repr(getattr(other, part.name))
+        part.name for part in fields(Stance) if _told(one, part.name) != _told(other, part.name)
     )
+
+
+def _told(stance: Stance, part: str) -> str:
+    try:
+        return repr(getattr(stance, part))
+    except Exception as error:
+        msg = f"{part}={shown(getattr(stance, part))}: cannot be shown, and so not compared"
+        raise ValueError(msg) from error
 
 
 def other_future(market: Market, cut: int, *, seed: int) -> Market:
@@ -144,7 +157,7 @@ def other_future(market: Market, cut: int, *, seed: int) -> Market:
     The moves that follow come in another order, turned round and three times as
     large, and so do volumes.  Times stay.
     """
-    rng = np.random.default_rng([seed, cut])
+    rng = np.random.default_rng([whole("seed", seed, 0), cut])
     return Market(
         [_other(market[symbol], int(market.places(symbol)[cut]), rng) for symbol in market.symbols]
     )

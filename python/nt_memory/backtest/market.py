@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from nt_memory._shown import shown
 from nt_memory.clock import from_micros
+from nt_memory.market import BarSeries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from nt_memory.market import BarSeries, Floats, Times
+    from nt_memory.market import Floats, Times
 
 Indices: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -55,6 +56,10 @@ class Market:
             msg = "series: a market needs at least one"
             raise ValueError(msg)
         for bars in found:
+            if not isinstance(bars, BarSeries):
+                msg = f"series: {shown(bars)} is no BarSeries"
+                raise TypeError(msg)
+        for bars in found:
             if not len(bars):
                 msg = f"series: {shown(bars.symbol)} has no bars; leave it out"
                 raise ValueError(msg)
@@ -81,8 +86,18 @@ class Market:
         return self._series[symbol]
 
     def closed_at(self, step: int) -> datetime:
-        """Return the time of a step, as an aware datetime."""
-        return from_micros(int(self.times[step]))
+        """Return the time of a step, as an aware datetime; a negative one counts from the end.
+
+        Raises
+        ------
+        ValueError
+            There is no such step.
+        """
+        try:
+            return from_micros(int(self.times[step]))
+        except (IndexError, OverflowError, TypeError) as error:
+            msg = f"step={shown(step)}: give one from 0 to {len(self) - 1}"
+            raise ValueError(msg) from error
 
     def head(self, steps: int) -> Market:
         """Return the first steps, at least one, without a copy: later bars cannot be reached.

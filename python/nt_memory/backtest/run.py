@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nt_memory._shown import shown
+from nt_memory._values import mapping
 from nt_memory.backtest.experiment import Experiment, evaluate
 from nt_memory.backtest.report import render, run_card
 from nt_memory.backtest.runs import CARD, REPORT, RETURNS, returns_table
-from nt_memory.backtest.strategy import About, Stage
+from nt_memory.backtest.strategy import About, Stage, Stance
 from nt_memory.clock import ManualClock
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from nt_memory.backtest.market import Market
     from nt_memory.backtest.settings import Settings
-    from nt_memory.backtest.strategy import Stance, Strategy, StrategyFactory
+    from nt_memory.backtest.strategy import Strategy, StrategyFactory
     from nt_memory.backtest.windows import Window
     from nt_memory.market import Floats
 
@@ -141,15 +142,29 @@ def walk(
     clock = ManualClock(market.closed_at(window.train.start))
     decided: dict[str, dict[int, Stance]] = {}
     with strategies(Stage(market, clock, settings, folder)) as made:
-        asked: dict[str, Strategy] = dict(made)
+        asked: dict[str, Strategy] = dict(mapping("strategies", made))
+        for name, strategy in asked.items():
+            if not isinstance(name, str) or not hasattr(strategy, "decide"):
+                msg = f"strategies[{shown(name)}]={shown(strategy)}: give a Strategy by name"
+                raise TypeError(msg)
         decided = {name: {} for name in asked}
         for step in (*window.train, *window.test):
             clock.set(market.closed_at(step))
             past = market.head(step + 1)
             for name, strategy in asked.items():
-                decided[name][step] = strategy.decide(past)
+                decided[name][step] = _checked(name, strategy.decide(past))
             on_step()
     return decided
+
+
+def _checked(name: str, stance: Stance) -> Stance:
+    """Return what a strategy said, where it is a stance on weights."""
+    if not isinstance(stance, Stance):
+        msg = f"{name}: decided {shown(stance)}; return a Stance"
+        raise TypeError(msg)
+    mapping(f"{name}: weights", stance.weights)
+    mapping(f"{name}: contributions", stance.contributions)
+    return stance
 
 
 def _labels(
@@ -178,7 +193,7 @@ def _weights(
             if symbol not in columns:
                 msg = f"{name}: decided on {shown(symbol)}, which is not in the market"
                 raise ValueError(msg)
-            if not abs(weight) <= 1.0:  # NaN is no weight
+            if not isinstance(weight, (int, float)) or not abs(weight) <= 1.0:  # as NaN is not
                 msg = (
                     f"{name}: weight {shown(weight)} for {shown(symbol)} at "
                     f"{market.closed_at(step)}; give -1 to 1"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from nt_memory._shown import shown
 from nt_memory._values import finite, whole
-from nt_memory.backtest.bootstrap import FEWEST
+from nt_memory.backtest.bootstrap import FEWEST, MOST
 from nt_memory.backtest.engine import Costs
 from nt_memory.backtest.sizing import Sizing
 from nt_memory.backtest.windows import Window, walk_forward
@@ -66,6 +66,9 @@ class Settings:
     def __post_init__(self) -> None:
         for name, least in (("seed", 0), ("holding", 1), ("train", 1), ("resamples", 100)):
             whole(name, getattr(self, name), least)
+        if self.resamples > MOST:
+            msg = f"resamples={shown(self.resamples)}: give at most {MOST:,}"
+            raise ValueError(msg)
         if not 0.0 < finite("level", self.level) < 1.0:
             msg = f"level={shown(self.level)}: give a share between 0 and 1, such as 0.95"
             raise ValueError(msg)
@@ -105,8 +108,9 @@ class Settings:
         ValueError
             The market is shorter than `fewest_bars`.
         """
+        whole("n_bars", n_bars, 0)
         if n_bars < self.fewest_bars:
-            msg = f"bars: {n_bars} are too few, give {self.fewest_bars} or more"
+            msg = f"bars: {n_bars} are too few, give {shown(self.fewest_bars)} or more"
             raise ValueError(msg)
         if self.test is None:
             return [Window(range(self.train), range(self.train, n_bars))]

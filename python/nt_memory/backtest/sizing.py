@@ -147,7 +147,9 @@ def trailing_volatility(bars: BarSeries, window: int) -> Floats:
 
 def overlapping(decided: Floats, holding: int) -> Floats:
     """Average the last ``holding`` decisions (rows); before the first there were none (0)."""
-    padded = np.concatenate([np.zeros((holding - 1, *decided.shape[1:])), decided])
     size = len(decided)
-    total: Floats = np.sum([padded[lag : lag + size] for lag in range(holding)], axis=0)
+    # Those of before the first are 0, however many.
+    lags = max(min(holding, size), 1)
+    padded = np.concatenate([np.zeros((lags - 1, *decided.shape[1:])), decided])
+    total: Floats = np.sum([padded[lag : lag + size] for lag in range(lags)], axis=0)
     return total / holding

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nt_memory._shown import shown
 from nt_memory._values import whole
+
+# Each is a run of its own.
+_MOST = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,14 @@ def walk_forward(
         whole(name, value, least)
     gap = holding + embargo
     if n_bars <= train + gap:
-        msg = f"n_bars={n_bars}: too few for a window, which begins to trade at bar {train + gap}"
+        first = shown(train + gap)
+        msg = f"n_bars={n_bars}: too few for a window, which begins to trade at bar {first}"
+        raise ValueError(msg)
+    if (n_bars - train - gap - 1) // step >= _MOST:
+        msg = (
+            f"n_bars={shown(n_bars)}: are more than {_MOST:,} windows with step={shown(step)}; "
+            "give a longer step"
+        )
         raise ValueError(msg)
     return [
         Window(range(start - gap - train, start - gap), range(start, min(start + test, n_bars)))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from nt_memory._shown import shown
 from nt_memory._values import whole
 from nt_memory.market import BarSeries
 
 _DAY_US = 86_400_000_000
 _NOISE = 0.01
+_MOST = 1_000_000
 # A setup lasts so many bars, what it leads to the next ones, and one begins in every so many.
 SETUP, AFTER, EVERY = 6, 5, 25
 
@@ -25,8 +27,8 @@ def empty_world(seed: int, bars: int = 1000) -> BarSeries:
     bars
         How many.
     """
-    rng = np.random.default_rng([seed, 0])
-    returns = rng.normal(0.0, _NOISE, whole("bars", bars))
+    rng = _draws(seed, 0)
+    returns = rng.normal(0.0, _NOISE, _counted(bars))
     return _series(rng, returns, np.full(bars, 0.004), rng.lognormal(10.0, 0.4, bars))
 
 
@@ -46,8 +48,8 @@ def planted_world(seed: int, bars: int = 2000, *, drift: float = 0.006) -> BarSe
         Log return a bar after a setup, beside the noise of 1 %; 0 leaves the setups and
         takes away what follows.
     """
-    rng = np.random.default_rng([seed, 1])
-    returns = rng.normal(0.0, _NOISE, whole("bars", bars))
+    rng = _draws(seed, 1)
+    returns = rng.normal(0.0, _NOISE, _counted(bars))
     reach, volume = np.full(bars, 0.004), rng.lognormal(10.0, 0.4, bars)
     at = int(rng.integers(EVERY))
     while at + SETUP + AFTER <= bars:
@@ -60,6 +62,17 @@ def planted_world(seed: int, bars: int = 2000, *, drift: float = 0.006) -> BarSe
         returns[after] += side * drift
         at += SETUP + AFTER + int(rng.integers(EVERY))
     return _series(rng, returns, reach, volume)
+
+
+def _draws(seed: int, world: int) -> np.random.Generator:
+    return np.random.default_rng([whole("seed", seed, 0), world])
+
+
+def _counted(bars: int) -> int:
+    if whole("bars", bars) > _MOST:
+        msg = f"bars={shown(bars)}: give at most {_MOST:,}"
+        raise ValueError(msg)
+    return bars
 
 
 def _series(

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from nt_memory._shown import shown
 from nt_memory._values import finite
+from nt_memory.agents._checks import text
 from nt_memory.bars import read_bars
 from nt_memory.clock import ManualClock, to_micros
 from nt_memory.market import BarSeries
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     Source: TypeAlias = BarSeries | str | os.PathLike[str]
+
+
+# Closes a second: one in twelve days.
+_SLOWEST = 1e-6
 
 
 class Feed(Protocol):
@@ -64,7 +69,7 @@ class ReplayFeed:
     Raises
     ------
     ValueError
-        There is no bar, a symbol comes twice, or the speed is not above 0.
+        There is no bar, a symbol comes twice, or the speed is below 1e-6.
 
     Examples
     --------
@@ -85,13 +90,13 @@ class ReplayFeed:
         if clock is not None and not isinstance(clock, ManualClock):
             msg = f"clock={shown(clock)}: give a ManualClock, or None where the time moves itself"
             raise TypeError(msg)
-        if speed is not None and finite("speed", speed) <= 0.0:
-            msg = f"speed={shown(speed)}: give closes a second, above 0, or None"
+        if speed is not None and finite("speed", speed) < _SLOWEST:
+            msg = f"speed={shown(speed)}: give closes a second, at least {_SLOWEST:g}, or None"
             raise ValueError(msg)
         given = [market] if isinstance(market, (BarSeries, str, os.PathLike)) else market
         series = [each if isinstance(each, BarSeries) else read_bars(each) for each in given]
         # As the ids of decisions sort: bars of one close come in one order for ever.
-        self._series = sorted(series, key=lambda bars: quote(bars.symbol, safe=""))
+        self._series = sorted(series, key=lambda bars: quote(text("symbol", bars.symbol), safe=""))
         if not series or not all(map(len, series)):
             msg = "market: give at least one series, and no empty one"
             raise ValueError(msg)

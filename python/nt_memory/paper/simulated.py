@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nt_memory._shown import shown
-from nt_memory._values import finite, pack, unpack
+from nt_memory._values import finite, pack, unpack, whole
+from nt_memory.agents._checks import text
 from nt_memory.clock import from_micros, to_micros
 from nt_memory.errors import OrderRefusedError
-from nt_memory.paper.broker import Fill
+from nt_memory.market import BarSeries
+from nt_memory.paper.broker import Fill, Order
 from nt_memory.paper.state import namespace_of
 from nt_memory.store import Expect, Op, Put
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from nt_memory.market import BarSeries
-    from nt_memory.paper.broker import Order
     from nt_memory.system import MemorySystem
 
 _BOOK = "book"
@@ -81,14 +81,19 @@ class SimulatedBroker:
 
     def submit(self, order: Order) -> None:
         """Take an order for the next open; see `Broker.submit`."""
+        if not isinstance(order, Order):
+            msg = f"order={shown(order)}: give an Order"
+            raise TypeError(msg)
+        text("id", order.id)
+        text("symbol", order.symbol)
+        quantity = finite("quantity", order.quantity)
         row, book = self._read()
-        at = to_micros(order.at)
+        at = to_micros(order.at, "at")
         last, refused = book["taken"].get(order.symbol, (None, None))
         if last is not None and at <= last:
             if at == last and refused is not None:
                 raise OrderRefusedError(refused)
             return
-        finite("quantity", order.quantity)
         share, why = 1.0, None
         if self._answer is not None:
             try:
@@ -97,13 +102,17 @@ class SimulatedBroker:
                 why = str(error)
         book["taken"][order.symbol] = [at, why]
         if why is None:
-            book["orders"][order.symbol] = [order.id, at, order.quantity * share]
+            book["orders"][order.symbol] = [order.id, at, quantity * share]
         self._write(row, book, [])
         if why is not None:
             raise OrderRefusedError(why)
 
     def fills(self, bar: BarSeries, after: int) -> list[Fill]:
         """Fill what waits for the open of this bar; see `Broker.fills`."""
+        if not isinstance(bar, BarSeries) or len(bar) != 1:
+            msg = f"bar={shown(bar)}: give a BarSeries of one bar, as bars.window(n, n + 1)"
+            raise ValueError(msg)
+        whole("after", after, 0)
         row, book = self._read()
         waiting = book["orders"].get(bar.symbol)
         if waiting is not None and waiting[1] < int(bar.times[0]):

@@ -118,7 +118,20 @@ class PaperTrader:
         """Bars that were left out: ``"late"``, ``"changed"`` or ``"unknown"``."""
         self._namespace = namespace_of(name)
         self._memory, self._feed, self._broker, self._swarm = memory, feed, broker, swarm
-        settings = settings or FeatureSettings()
+        for field, given, wanted in (
+            ("feed", feed, ("symbols", "bars")),
+            ("broker", broker, ("submit", "fills", "positions", "cash")),
+            ("swarm", swarm, ("decide", "holding")),
+        ):
+            missing = [part for part in wanted if not hasattr(given, part)]
+            if missing:
+                msg = f"{field}={shown(given)}: has no {', '.join(missing)}"
+                raise TypeError(msg)
+        if settings is None:
+            settings = FeatureSettings()
+        elif not isinstance(settings, FeatureSettings):
+            msg = f"settings={shown(settings)}: give FeatureSettings, or None"
+            raise TypeError(msg)
         lookback = None if lookback is None else checked_lookback(lookback)
         # A decision is settled by its own bar and those that it is held for.
         bars = swarm.holding + 2

@@ -78,7 +78,8 @@ class Watch:
                 told = self._regimes.update(bars.window(bar, bar + 1))
                 self.regime = None if told is None else told.regime.value
         # One sum after another, as over all bars at once.
-        line = np.cumsum(np.concatenate([[self._line], money_flow(bars)]))
+        with np.errstate(all="ignore"):  # beyond the floats it is not told
+            line = np.cumsum(np.concatenate([[self._line], money_flow(bars)]))
         self._line = float(line[-1])
         late = bars.window(max(len(bars) - self._bars, 0), len(bars))
         kept = self.past.window(max(len(self.past) + len(late) - self._bars, 0), len(self.past))
@@ -93,6 +94,8 @@ class Watch:
     def features(self) -> AgentFeatures:
         """Return what the agents are told at the last bar."""
         told = FeatureTable(self.past, settings=self._settings).at(len(self.past) - 1)
-        if "wyckoff" in told:
+        if "wyckoff" in told and np.isfinite(self._line):
             told["wyckoff"]["ad_line"] = self._line
+        else:
+            told.pop("wyckoff", None)
         return told

@@ -121,7 +121,10 @@ class RegimeDetectionAgent:
         self.lookback = checked_lookback(lookback)
         whole("neighbours", neighbours)
         whole("hold", hold)
-        self.agent_id = agent_id or (memory.agent_id if memory is not None else None) or "regimes"
+        own = None if memory is None else memory.agent_id
+        self.agent_id = (own or "regimes") if agent_id is None else agent_id
+        # Who sends a message: checked before there is one to send.
+        AgentMemoryMessage(sender_agent_id=self.agent_id, message_type=MessageType.REGIME_CHANGE)
         self.states: States | None = None
         """The fitted states; None before `fit`, or where the returns come in one."""
         self._hold = hold
@@ -239,9 +242,7 @@ class RegimeDetectionAgent:
         >>> str(snapshot.at.date()), regime.value, confidence > 0.95
         ('2008-12-09', 'CRISIS', True)
         """
-        if not isinstance(snapshot, MarketSnapshot):
-            msg = f"snapshot={shown(snapshot)}: give a MarketSnapshot"
-            raise TypeError(msg)
+        _checked(snapshot)
         bars = self.lookback if lookback is None else checked_lookback(lookback)
         if len(snapshot.prices) < bars:
             msg = f"snapshot has {len(snapshot.prices)} bars: give at least lookback={bars}"
@@ -289,6 +290,11 @@ class RegimeDetectionAgent:
         """
         if self._memory is None:
             msg = "memory=None: give RegimeDetectionAgent a memory to keep labelled regimes in"
+            raise ValueError(msg)
+        _checked(snapshot)
+        names = [each.value for each in Regime]
+        if not isinstance(regime, str) or regime not in names:
+            msg = f"regime={shown(regime)}: give one of {', '.join(names)}"
             raise ValueError(msg)
         found = regime_features(snapshot.prices, snapshot.volumes, snapshot.book, self.lookback)
         told = {name: value for name, value in asdict(found).items() if value is not None}
@@ -359,6 +365,12 @@ class RegimeDetectionAgent:
         )
         if hasattr(self._memory.store, "publish"):  # else nobody can listen
             self._memory.publish(TOPIC, message)
+
+
+def _checked(snapshot: MarketSnapshot) -> None:
+    if not isinstance(snapshot, MarketSnapshot):
+        msg = f"snapshot={shown(snapshot)}: give a MarketSnapshot"
+        raise TypeError(msg)
 
 
 def _columns(prices: BarSeries | npt.ArrayLike) -> tuple[Floats, Floats]:

@@ -34,6 +34,7 @@ FEATURES = (
     "autocorrelation",
     "hurst_exponent",
 )
+MOST_LOOKBACK = 1_000_000
 LAG = 10
 # Smaller boxes bend the curve of the fluctuations (Kantelhardt and others, 2001).
 _LEAST_BOX = 6
@@ -231,6 +232,11 @@ def as_features(row: Floats, book: OrderBook | None, price: float) -> RegimeFeat
     told = dict(zip(FEATURES, row.tolist(), strict=True))
     if book is None:
         return RegimeFeatures(**told)
+    from nt_memory.regime.snapshot import OrderBook  # it is made of columns that are checked here
+
+    if not isinstance(book, OrderBook):
+        msg = f"book={shown(book)}: give an OrderBook, or None"
+        raise TypeError(msg)
     return RegimeFeatures(
         **told, orderbook_imbalance=book.imbalance, bid_ask_spread=book.spread / price
     )
@@ -238,7 +244,10 @@ def as_features(row: Floats, book: OrderBook | None, price: float) -> RegimeFeat
 
 def checked_lookback(lookback: int) -> int:
     """Return a look-back, refused where it is too short for the features."""
-    return whole("lookback", lookback, LEAST_LOOKBACK)
+    if whole("lookback", lookback, LEAST_LOOKBACK) > MOST_LOOKBACK:
+        msg = f"lookback={shown(lookback)}: give at most {MOST_LOOKBACK:,}"
+        raise ValueError(msg)
+    return lookback
 
 
 def checked_price(price: float) -> float:
@@ -265,7 +274,7 @@ def column(name: str, values: npt.ArrayLike) -> Floats:
     """Return numbers as a flat array of float64."""
     try:
         numbers = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         msg = f"{name}={shown(values)}: give numbers, one a bar"
         raise ValueError(msg) from error
     if numbers.ndim != 1:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nt_memory._shown import shown
 from nt_memory.agents.features.hedge import hedge_columns
 from nt_memory.agents.features.liquidity import liquidity_columns
 from nt_memory.agents.features.markov import STATES, markov_columns
@@ -22,6 +23,8 @@ from nt_memory.agents.features.types import (
     WyckoffFeatures,
 )
 from nt_memory.agents.features.wyckoff import wyckoff_columns
+from nt_memory.agents.options import OptionChain
+from nt_memory.market import BarSeries
 from nt_memory.policy.encoder import StateEncoder
 
 if TYPE_CHECKING:
@@ -29,8 +32,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from nt_memory.agents.options import OptionChain
-    from nt_memory.market import BarSeries, Floats
+    from nt_memory.market import Floats
     from nt_memory.policy.encoder import Vector
 
 
@@ -73,12 +75,21 @@ class FeatureTable:
         *,
         settings: FeatureSettings | None = None,
     ) -> None:
+        self.settings = FeatureSettings() if settings is None else settings
+        given = list(chains)
+        for name, value, wanted in (
+            ("bars", bars, BarSeries),
+            ("settings", self.settings, FeatureSettings),
+            *(("chains", chain, OptionChain) for chain in given),
+        ):
+            if not isinstance(value, wanted):
+                msg = f"{name}: {shown(value)} is no {wanted.__name__}"
+                raise TypeError(msg)
         self.bars = bars
-        self.settings = settings or FeatureSettings()
         # What is beyond the floats is as good as not told.
         with np.errstate(all="ignore"):
             self._groups = {
-                "hedge": hedge_columns(bars, chains, self.settings),
+                "hedge": hedge_columns(bars, given, self.settings),
                 "liquidity": liquidity_columns(bars, self.settings),
                 "sentiment": sentiment_columns(bars, self.settings),
                 "wyckoff": wyckoff_columns(bars, self.settings),
@@ -129,8 +140,8 @@ class FeatureTable:
         ValueError
             There is no such bar; they count from 0.
         """
-        if not 0 <= bar < len(self):
-            msg = f"bar={bar}: give one from 0 to {len(self) - 1}"
+        if not isinstance(bar, (int, np.integer)) or not 0 <= bar < len(self):
+            msg = f"bar={shown(bar)}: give one from 0 to {len(self) - 1}"
             raise ValueError(msg)
         features: AgentFeatures = {}
         if self._told["hedge"][bar]:
