@@ -79,6 +79,19 @@ def refusing(memory, call, *given):
         assert memory.stats()["commits"] == before, "what was refused wrote something"
 
 
+def bar_series(memory, rng):
+    count = rng.choice([1, 3])
+    usual = {"symbol": "X", "times": DAY * np.arange(count), **columns_of(rng, count)}
+    column = rng.choice(["times", "open", "volume"])
+    if rng.random() < 0.3:
+        usual[column] = rng.choice([list, tuple])(usual[column].tolist())
+    if rng.random() < 0.5:
+        with_bad_fields(rng, BarSeries, **usual)
+    bars = BarSeries(**usual)
+    name, *given = rng.choice([("closed_at", 0), ("outcome", 0, 1), ("head", 1), ("window", 0, 1)])
+    with_bad_arguments(rng, getattr(bars, name), *given)
+
+
 def scratch(name):
     """Return the path of a file of one's own."""
     return Path(f"/dev/shm/hostile-{os.getpid()}-{name}")  # noqa: S108
@@ -257,4 +270,4 @@ def features(memory, rng):
     with_bad_arguments(rng, table.at, 0)
 
 
-BAR_TARGETS = [bar_files, chain_files, chains, greeks, features]
+BAR_TARGETS = [bar_series, bar_files, chain_files, chains, greeks, features]

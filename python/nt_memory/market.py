@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nt_memory._shown import shown
 from nt_memory.clock import from_micros
 
 if TYPE_CHECKING:
@@ -51,10 +52,13 @@ class BarSeries:
     volume: Floats
 
     def __post_init__(self) -> None:
+        if not isinstance(self.symbol, str):
+            msg = f"symbol={shown(self.symbol)}: give the name of an instrument"
+            raise TypeError(msg)
         for column in fields(self)[1:]:
             kind = np.int64 if column.name == "times" else np.float64
-            values = np.array(getattr(self, column.name), dtype=kind)
-            if values.ndim != 1 or len(values) != len(self.times):
+            values = _column(column.name, getattr(self, column.name), kind)
+            if values.ndim != 1 or values.shape != np.shape(self.times):
                 msg = f"{column.name}: every column needs one value a bar"
                 raise ValueError(msg)
             values.flags.writeable = False
@@ -80,8 +84,18 @@ class BarSeries:
         return len(self.times)
 
     def closed_at(self, bar: int) -> datetime:
-        """Return when a bar closed, as an aware datetime."""
-        return from_micros(int(self.times[bar]))
+        """Return when a bar closed, as an aware datetime; a negative one counts from the end.
+
+        Raises
+        ------
+        ValueError
+            There is no such bar, or its time is none of the years 1 to 9999.
+        """
+        try:
+            return from_micros(int(self.times[bar]))
+        except (IndexError, OverflowError, TypeError) as error:
+            msg = f"bar={shown(bar)}: give one from 0 to {len(self) - 1}"
+            raise ValueError(msg) from error
 
     def outcome(self, bar: int, holding: int) -> float:
         """Return what a decision at the close of ``bar`` leads to, per unit held long.
@@ -89,7 +103,11 @@ class BarSeries:
         It enters at the next open and leaves at the close ``holding`` bars
         later, so it is known from the close of ``bar + holding`` on.
         """
-        return float(self.close[bar + holding] / self.open[bar + 1] - 1.0)
+        try:
+            return float(self.close[bar + holding] / self.open[bar + 1] - 1.0)
+        except (IndexError, OverflowError, TypeError) as error:
+            msg = f"bar={shown(bar)}, holding={shown(holding)}: end after {len(self)} bars"
+            raise ValueError(msg) from error
 
     def head(self, bars: int) -> BarSeries:
         """Return the first bars, without a copy."""
@@ -102,3 +120,13 @@ class BarSeries:
         for column in fields(self)[1:]:
             object.__setattr__(view, column.name, getattr(self, column.name)[start:stop])
         return view
+
+
+def _column(name: str, given: object, kind: type) -> Times | Floats:
+    """Return a column as an array of its kind; whole microseconds where it is times."""
+    try:
+        with np.errstate(invalid="raise"):
+            return np.array(given, dtype=kind)
+    except (TypeError, ValueError, OverflowError, FloatingPointError) as error:
+        msg = f"{name}={shown(given)}: give one number a bar, of times microseconds"
+        raise ValueError(msg) from error

@@ -1,5 +1,7 @@
 """Several series on one calendar."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -98,3 +100,29 @@ def test_what_is_no_series_is_refused(series):
 def test_a_step_that_is_not_there_is_refused(step):
     with pytest.raises(ValueError, match="step="):
         Market([BARS]).closed_at(step)
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        ({"symbol": 5}, "symbol=5"),
+        ({"times": [10**400] * 9}, r"times=.*one number a bar"),
+        ({"times": [float("nan")] * 9}, r"times=.*one number a bar"),
+        ({"close": "x" * 9000}, r"close=.*one number a bar"),
+        ({"close": 5.0}, "close: every column needs one value a bar"),
+        ({"times": 5}, "times: every column needs one value a bar"),
+    ],
+)
+def test_a_series_that_cannot_be_is_told_by_its_column(bad, told):
+    with pytest.raises((ValueError, TypeError), match=told) as error:
+        replace(random_bars(9), **bad)
+    assert len(str(error.value)) < 2000
+
+
+@pytest.mark.parametrize("bar", [9, 10**400, "a", None, 1.5])
+def test_a_bar_that_is_not_there_is_refused(bar):
+    bars = random_bars(9)
+    with pytest.raises(ValueError, match="bar="):
+        bars.closed_at(bar)
+    with pytest.raises(ValueError, match=r"bar=.*holding=2"):
+        bars.outcome(bar, 2)
