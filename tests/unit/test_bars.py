@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from bar_files import NAMES, TIMES, write_csv, write_parquet, write_text
 from markets import random_bars
-from nt_memory import _bar_times
 from nt_memory.backtest import load_sp500
 from nt_memory.bars import Gap, check_bars, read_bars
+from nt_memory.bars import times as bar_times
 from nt_memory.market import BarSeries
 
 HOUR = 3_600_000_000
@@ -321,7 +321,7 @@ def test_a_dated_bar_is_never_known_before_its_day_is_over(tmp_path, zone, day):
 
 
 def test_a_bar_that_closes_when_its_day_begins_is_caught(tmp_path, monkeypatch):
-    monkeypatch.setattr(_bar_times, "_close_of", lambda day, _: datetime.combine(day, time()))
+    monkeypatch.setattr(bar_times, "_close_of", lambda day, _: datetime.combine(day, time()))
     assert known_early(tmp_path, "America/New_York", date(2024, 1, 2))
 
 

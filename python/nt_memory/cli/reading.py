@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from nt_memory._bar_gaps import gaps_of
-from nt_memory._bar_times import interval
 from nt_memory.bars import read_bars
+from nt_memory.bars.gaps import gaps_of
+from nt_memory.bars.times import interval
 
 if TYPE_CHECKING:
     from pathlib import Path

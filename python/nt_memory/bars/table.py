@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nt_memory._bar_files import plain, read_file
-from nt_memory._bar_times import (
+from nt_memory._shown import shown
+from nt_memory.bars.files import plain, read_file
+from nt_memory.bars.times import (
     are_dates,
     closed,
     interval,
@@ -21,14 +22,13 @@ from nt_memory._bar_times import (
     tells_clock,
     unfinished,
 )
-from nt_memory._shown import shown
 from nt_memory.clock import to_micros
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
 
-    from nt_memory._bar_times import Stamp, Zone
+    from nt_memory.bars.times import Stamp, Zone
     from nt_memory.market import Floats
 
 PRICES = ("open", "high", "low", "close")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nt_memory._bar_gaps import Gap, gaps_of
-from nt_memory._bar_table import BarTable
-from nt_memory._bar_times import as_zone, interval
+from nt_memory.bars.gaps import Gap, gaps_of
+from nt_memory.bars.table import BarTable
+from nt_memory.bars.times import as_zone, interval
 from nt_memory.clock import from_micros
 from nt_memory.market import BarSeries
 
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     import os
     from datetime import datetime, time, timedelta
 
-    from nt_memory._bar_times import Label
-
-__all__ = ["BarReport", "Gap", "check_bars", "read_bars"]
+    from nt_memory.bars.times import Label
 
 
 @dataclass(frozen=True, slots=True)
