@@ -109,7 +109,12 @@ def test_buy_and_hold_buys_each_symbol_once(tmp_path):
 
 @pytest.mark.parametrize(
     ("weights", "told"),
-    [({"XXX": 1.0}, "XXX"), ({"TEST": 1.5}, "1.5"), ({"TEST": float("nan")}, "nan")],
+    [
+        ({"XXX": 1.0}, "XXX"),
+        ({"TEST": 1.5}, "1.5"),
+        ({"TEST": float("nan")}, "nan"),
+        ({"TEST": "1"}, "'1'"),
+    ],
 )
 def test_a_weight_that_cannot_be_names_the_arm(tmp_path, weights, told):
     class Odd:
@@ -122,6 +127,20 @@ def test_a_weight_that_cannot_be_names_the_arm(tmp_path, weights, told):
 
     with pytest.raises(ValueError, match=f"memory: .*{told}"):
         run(tmp_path, strategies=odd)
+
+
+@pytest.mark.parametrize("kind", [float, int, np.float32, np.int64])
+def test_a_weight_may_be_of_any_kind_of_number(tmp_path, kind):
+    class Long:
+        def decide(self, past):
+            return Stance({"TEST": kind(1)})
+
+    @contextmanager
+    def long(stage):
+        yield {"memory": Long(), "no memory": Drawn(0)}
+
+    made = run(tmp_path, strategies=long)
+    assert (made.experiment.arms["memory"].weights == 1.0).all()
 
 
 @pytest.mark.parametrize(

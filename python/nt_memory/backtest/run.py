@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -193,7 +194,7 @@ def _weights(
             if symbol not in columns:
                 msg = f"{name}: decided on {shown(symbol)}, which is not in the market"
                 raise ValueError(msg)
-            if not isinstance(weight, (int, float)) or not abs(weight) <= 1.0:  # as NaN is not
+            if not isinstance(weight, Real) or not abs(weight) <= 1.0:  # as NaN is not
                 msg = (
                     f"{name}: weight {shown(weight)} for {shown(symbol)} at "
                     f"{market.closed_at(step)}; give -1 to 1"
