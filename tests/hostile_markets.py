@@ -212,8 +212,8 @@ def traders(memory, rng):
         given = rng.choice([[memory, feed, broker, swarm], [memory, feed, value(rng), swarm]])
         PaperTrader(*given, **usual)
         return
-    trader = PaperTrader(memory, feed, broker, swarm, **usual)
     bars = hostile_bars(rng, rng.choice(["TEST", "TEST", value(rng)]))
+    trader = PaperTrader(memory, feed, broker, swarm, **usual)
     for bar in range(min(len(bars), 4)):
         refusing(memory, trader.step, bars.window(bar, bar + 1))
     refusing(memory, trader.step, rng.choice([bars, value(rng)]))
