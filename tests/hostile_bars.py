@@ -30,19 +30,9 @@ from nt_memory.agents.options import (
     smart_flow_signal,
 )
 from nt_memory.clock import to_micros
+from papers import SMALL
 
 DAY = 86_400_000_000
-SMALL = FeatureSettings(
-    score_window=6,
-    liquidity_window=2,
-    profile_window=4,
-    momentum_window=2,
-    volatility_window=2,
-    trend_window=3,
-    range_window=3,
-    state_window=6,
-    transition_window=6,
-)
 EXTREMES = [5e-324, 1e-300, 1e-9, 1.0, 1e9, 1e300, 1.7e308]
 
 

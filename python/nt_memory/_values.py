@@ -65,6 +65,25 @@ def _floats(value: npt.ArrayLike, name: str, dimensions: int, wanted: str) -> Ve
     return vector
 
 
+def column(name: str, given: object, dtype: npt.DTypeLike, wanted: str) -> npt.NDArray[Any]:
+    """Return a copy as an array of a dtype; what cannot be one is told with what is wanted."""
+    import numpy as np
+
+    try:
+        with np.errstate(invalid="raise"):
+            return np.array(given, dtype=dtype)
+    except (TypeError, ValueError, OverflowError, FloatingPointError) as error:
+        msg = f"{name}={shown(given)}: give {wanted}"
+        raise ValueError(msg) from error
+
+
+def optional(name: str, given: object, kind: type) -> None:
+    """Check that something is of a class, or None."""
+    if given is not None and not isinstance(given, kind):
+        msg = f"{name}={shown(given)}: give a {kind.__name__}, or None"
+        raise TypeError(msg)
+
+
 def finite(name: str, value: object, low: float = -math.inf, high: float = math.inf) -> float:
     """Return a number as float, checked against a closed range; NaN and infinity are outside."""
     try:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nt_memory._shown import shown
+from nt_memory._values import column
 from nt_memory.clock import from_micros
 
 if TYPE_CHECKING:
@@ -55,14 +56,15 @@ class BarSeries:
         if not isinstance(self.symbol, str):
             msg = f"symbol={shown(self.symbol)}: give the name of an instrument"
             raise TypeError(msg)
-        for column in fields(self)[1:]:
-            kind = np.int64 if column.name == "times" else np.float64
-            values = _column(column.name, getattr(self, column.name), kind)
+        wanted = "one number a bar, of times microseconds"
+        for each in fields(self)[1:]:
+            kind = np.int64 if each.name == "times" else np.float64
+            values = column(each.name, getattr(self, each.name), kind, wanted)
             if values.ndim != 1 or values.shape != np.shape(self.times):
-                msg = f"{column.name}: every column needs one value a bar"
+                msg = f"{each.name}: every column needs one value a bar"
                 raise ValueError(msg)
             values.flags.writeable = False
-            object.__setattr__(self, column.name, values)
+            object.__setattr__(self, each.name, values)
         self._check()
 
     def _check(self) -> None:
@@ -91,11 +93,7 @@ class BarSeries:
         ValueError
             There is no such bar, or its time is none of the years 1 to 9999.
         """
-        try:
-            return from_micros(int(self.times[bar]))
-        except (IndexError, OverflowError, TypeError) as error:
-            msg = f"bar={shown(bar)}: give one from 0 to {len(self) - 1}"
-            raise ValueError(msg) from error
+        return time_of(self.times, bar, "bar")
 
     def outcome(self, bar: int, holding: int) -> float:
         """Return what a decision at the close of ``bar`` leads to, per unit held long.
@@ -117,16 +115,15 @@ class BarSeries:
         """Return the bars from ``start`` up to but not including ``stop``, without a copy."""
         view = object.__new__(BarSeries)
         object.__setattr__(view, "symbol", self.symbol)
-        for column in fields(self)[1:]:
-            object.__setattr__(view, column.name, getattr(self, column.name)[start:stop])
+        for each in fields(self)[1:]:
+            object.__setattr__(view, each.name, getattr(self, each.name)[start:stop])
         return view
 
 
-def _column(name: str, given: object, kind: type) -> Times | Floats:
-    """Return a column as an array of its kind; whole microseconds where it is times."""
+def time_of(times: Times, place: int, name: str) -> datetime:
+    """Return the time at a place, which an error calls by a name."""
     try:
-        with np.errstate(invalid="raise"):
-            return np.array(given, dtype=kind)
-    except (TypeError, ValueError, OverflowError, FloatingPointError) as error:
-        msg = f"{name}={shown(given)}: give one number a bar, of times microseconds"
+        return from_micros(int(times[place]))
+    except (IndexError, OverflowError, TypeError) as error:
+        msg = f"{name}={shown(place)}: give one from 0 to {len(times) - 1}"
         raise ValueError(msg) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nt_memory._shown import shown
-from nt_memory._values import finite
+from nt_memory._values import column, finite
 from nt_memory.clock import to_micros
 
 if TYPE_CHECKING:
@@ -125,7 +125,9 @@ class OptionChain:
         for field in fields(self):
             if field.name in _KINDS:
                 kind = _KINDS[field.name]
-                values = _column(field.name, getattr(self, field.name), kind)
+                values = column(
+                    field.name, getattr(self, field.name), kind, f"one {_WORDS[kind]} an option"
+                )
                 if values.shape != np.shape(self.strike):
                     msg = f"{field.name}: every column needs one value an option"
                     raise ValueError(msg)
@@ -197,16 +199,6 @@ _KINDS: dict[str, type] = {
     "delta": np.float64,
     "gamma": np.float64,
 }
-
-
-def _column(name: str, given: object, kind: type) -> npt.NDArray[Any]:
-    """Return a column as an array of its kind."""
-    try:
-        with np.errstate(invalid="raise"):
-            return np.array(given, dtype=kind)
-    except (TypeError, ValueError, OverflowError, FloatingPointError) as error:
-        msg = f"{name}={shown(given)}: give one {_WORDS[kind]} an option"
-        raise ValueError(msg) from error
 
 
 _WORDS = {np.int64: "time in microseconds", np.float64: "number", np.bool_: "bool"}

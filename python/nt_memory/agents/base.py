@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from nt_memory._handle import TEXT
 from nt_memory._shown import shown
-from nt_memory._values import finite
+from nt_memory._values import finite, optional
 from nt_memory.agents._checks import checked_features, text
 from nt_memory.agents.evidence import Analogue
 from nt_memory.agents.ledger import OUTCOME, Ledger
@@ -90,13 +90,8 @@ class MemoryAwareAgent(ABC):
         limits: object = None,
     ) -> None:
         self._memory = memory
-        for name, given, wanted in (
-            ("thresholds", thresholds, Thresholds),
-            ("ledger", ledger, Ledger),
-        ):
-            if given is not None and not isinstance(given, wanted):
-                msg = f"{name}={shown(given)}: give a {wanted.__name__}"
-                raise TypeError(msg)
+        optional("thresholds", thresholds, Thresholds)
+        optional("ledger", ledger, Ledger)
         if limits is not None:
             if not isinstance(limits, type(self.limits)):
                 msg = f"limits={shown(limits)}: give {type(self.limits).__name__}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from nt_memory._shown import shown
-from nt_memory._values import finite, texts, whole
+from nt_memory._values import finite, optional, texts, whole
 from nt_memory.agents._checks import text
 from nt_memory.agents.ledger import Ledger
 from nt_memory.agents.opinion import DIRECTIONS, LEAST_FACTOR, MOST_FACTOR
@@ -125,9 +125,7 @@ class Composer:
         threshold: float = 0.1,
         top: int | None = None,
     ) -> None:
-        if ledger is not None and not isinstance(ledger, Ledger):
-            msg = f"ledger={shown(ledger)}: give a Ledger, or None"
-            raise TypeError(msg)
+        optional("ledger", ledger, Ledger)
         self._ledger = ledger
         self._prior = finite("prior", prior, 0.0)
         self._threshold = finite("threshold", threshold, 0.0, 1.0)

@@ -151,6 +151,11 @@ def _decided(memory: MemorySystem, namespace: str, trade_id: str) -> list[RawRec
     return raws if is_its else []
 
 
+def _is_settled(raws: list[RawRecord]) -> bool:
+    """Whether a version of a record has an outcome: a later one may be without."""
+    return any(raw.outcome is not None for raw in raws)
+
+
 class _Open(NamedTuple):
     """A decision that has taken a side, or a state: what is to come of it is not known."""
 
@@ -268,7 +273,7 @@ class Settlement:
     def _settled(self, state: str, reward: float, known_at: datetime) -> list[Op]:
         """Return what settles a state; nothing where a version of it cannot take the outcome."""
         raws = self._memory.store.versions(state)
-        if any(raw.outcome is not None for raw in raws):
+        if _is_settled(raws):
             return []
         # Hidden meanwhile, or written again.
         is_later = to_micros(known_at) < raws[-1].known_at
@@ -279,18 +284,18 @@ class Settlement:
         found: dict[str, dict[str, _Open]] = {}
         select, versions = self._memory.store.select, self._memory.store.versions
         for agent, store in self._stores.items():
-            for id_ in select(store.namespace, (_SIDES & ~SETTLED).tree()):
-                # As it was made last: what hides it changes nothing of it.
-                raw = versions(id_)[-1]
-                if not self._is_told(id_):
-                    direction = float(str(raw.attributes["direction"]))
-                    entry = _Open(raw.event_time, id_, agent, direction)
-                    found.setdefault(raw.symbol or "", {})[id_] = entry
-            for id_ in select(states_of(agent), (_STATES & ~SETTLED).tree()):
+            sides = select(store.namespace, (_SIDES & ~SETTLED).tree())
+            states = select(states_of(agent), (_STATES & ~SETTLED).tree())
+            for id_ in (*sides, *states):
                 raws = versions(id_)
-                if all(raw.outcome is None for raw in raws):
-                    entry = _Open(raws[-1].event_time, id_, agent, None)
-                    found.setdefault(raws[-1].symbol or "", {})[id_] = entry
+                # As it was made last: what hides it changes nothing of it.
+                last = raws[-1]
+                is_state = last.kind == STATE
+                if _is_settled(raws) if is_state else self._is_told(id_):
+                    continue
+                direction = None if is_state else float(str(last.attributes["direction"]))
+                entry = _Open(last.event_time, id_, agent, direction)
+                found.setdefault(last.symbol or "", {})[id_] = entry
         return found
 
     def _is_told(self, trade_id: str) -> bool:

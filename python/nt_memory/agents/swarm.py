@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nt_memory._retrying import retried
 from nt_memory._shown import shown
-from nt_memory._values import whole
+from nt_memory._values import optional, whole
 from nt_memory._walking import walk
 from nt_memory.agents._checks import GROUPS, checked_features, text
 from nt_memory.agents._decided import SwarmDecision, act_of, decision_of, kept
@@ -116,14 +116,9 @@ class Swarm:
         guard: RiskGuard | None = None,
         bench: int = 20,
     ) -> None:
-        for name, given, wanted in (
-            ("ledger", ledger, Ledger),
-            ("composer", composer, Composer),
-            ("guard", guard, RiskGuard),
-        ):
-            if given is not None and not isinstance(given, wanted):
-                msg = f"{name}={shown(given)}: give a {wanted.__name__}, or None"
-                raise TypeError(msg)
+        optional("ledger", ledger, Ledger)
+        optional("composer", composer, Composer)
+        optional("guard", guard, RiskGuard)
         self._memory = memory
         self.ledger = ledger or Ledger(memory)
         made = [self._made(agent) for agent in agents]

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nt_memory._shown import shown
-from nt_memory.clock import from_micros
-from nt_memory.market import BarSeries
+from nt_memory.market import BarSeries, time_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -93,11 +92,7 @@ class Market:
         ValueError
             There is no such step.
         """
-        try:
-            return from_micros(int(self.times[step]))
-        except (IndexError, OverflowError, TypeError) as error:
-            msg = f"step={shown(step)}: give one from 0 to {len(self) - 1}"
-            raise ValueError(msg) from error
+        return time_of(self.times, step, "step")
 
     def head(self, steps: int) -> Market:
         """Return the first steps, at least one, without a copy: later bars cannot be reached.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nt_memory._shown import shown
+from nt_memory._values import optional
 from nt_memory.agents.features import FeatureSettings
 from nt_memory.agents.opinion import SIGNAL
 from nt_memory.agents.outcomes import decision_id
@@ -127,11 +128,8 @@ class PaperTrader:
             if missing:
                 msg = f"{field}={shown(given)}: has no {', '.join(missing)}"
                 raise TypeError(msg)
-        if settings is None:
-            settings = FeatureSettings()
-        elif not isinstance(settings, FeatureSettings):
-            msg = f"settings={shown(settings)}: give FeatureSettings, or None"
-            raise TypeError(msg)
+        optional("settings", settings, FeatureSettings)
+        settings = settings or FeatureSettings()
         lookback = None if lookback is None else checked_lookback(lookback)
         # A decision is settled by its own bar and those that it is held for.
         bars = swarm.holding + 2
